@@ -1,0 +1,1 @@
+//! The live router and the shard state machines.

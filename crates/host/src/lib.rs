@@ -1,0 +1,1 @@
+//! Sockets, threads, wakes and timers around the sans-IO parts.

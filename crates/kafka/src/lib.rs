@@ -1,0 +1,1 @@
+//! The Kafka wire: codec, session, group coordinator's wire side.

@@ -1,0 +1,1 @@
+//! The durable log: lanes with group commit, recovery, snapshots.

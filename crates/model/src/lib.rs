@@ -1,0 +1,1 @@
+//! The nouns of Stele and the contract between wires and core.

@@ -1,0 +1,1 @@
+//! The NATS wire: codec, session, JetStream service.
