@@ -1,0 +1,168 @@
+//! What a session may do during one call: the only way from a wire into the core.
+
+use crate::{
+    Append, CursorCommand, Filter, Format, GroupCommand, Publish, Read, SessionCommand, StreamCommand,
+    SubscriptionId, Ticket, TimeLookup,
+};
+use bumpalo::Bump;
+use std::sync::Arc;
+
+/// Borrowed for one call of a session; nothing is allocated per message.
+///
+/// `'a` is the life of the input and of the arena: a published message may borrow from either, and is gone when the
+/// call returns.
+pub struct Turn<'a, 't> {
+    /// Memory for what must outlive a statement but not the call: mapped names, decoded lists.
+    pub arena: &'a Bump,
+    port: &'t mut (dyn Port<'a> + 't),
+}
+
+/// The core's side of a turn. Implemented by the core and by tests; sessions use [`Turn`].
+pub trait Port<'a> {
+    /// See [`Turn::send`].
+    fn send(&mut self) -> &mut Vec<u8>;
+    /// See [`Turn::send_shared`].
+    fn send_shared(&mut self, bytes: bytes::Bytes);
+    /// See [`Turn::publish`].
+    fn publish(&mut self, message: Publish<'a>) -> Published;
+    /// See [`Turn::request`].
+    fn request(&mut self, request: Request, order: Order) -> Ticket;
+    /// See [`Turn::cancel`].
+    fn cancel(&mut self, ticket: Ticket);
+    /// See [`Turn::subscribe`].
+    fn subscribe(&mut self, subscribe: Subscribe);
+    /// See [`Turn::unsubscribe`].
+    fn unsubscribe(&mut self, id: SubscriptionId);
+    /// See [`Turn::has_receivers`].
+    fn has_receivers(&mut self, subject: &[u8]) -> bool;
+    /// See [`Turn::random`].
+    fn random(&mut self) -> u64;
+    /// See [`Turn::connection`].
+    fn connection(&self) -> crate::ConnectionId;
+}
+
+impl<'a, 't> Turn<'a, 't> {
+    /// Lends the core's side for one call.
+    pub fn new(arena: &'a Bump, port: &'t mut (dyn Port<'a> + 't)) -> Self {
+        Self { arena, port }
+    }
+
+    /// Bytes for this connection's own peer: append to them. What was published before is delivered before.
+    pub fn send(&mut self) -> &mut Vec<u8> {
+        self.port.send()
+    }
+
+    /// Shared bytes for this connection's own peer, after all that was sent so far; large ones are not copied.
+    pub fn send_shared(&mut self, bytes: bytes::Bytes) {
+        self.port.send_shared(bytes);
+    }
+
+    /// Publishes: to every live receiver, and to every stream that captures the subject. The subject must be
+    /// literal ([`crate::is_literal_subject`]).
+    pub fn publish(&mut self, message: Publish<'a>) -> Published {
+        self.port.publish(message)
+    }
+
+    /// Asks the core; the answer comes to [`crate::Session::complete`] with this ticket.
+    pub fn request(&mut self, request: Request, order: Order) -> Ticket {
+        self.port.request(request, order)
+    }
+
+    /// Withdraws a waiting request (a long poll, a pull). Nothing is completed for its ticket any more.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        self.port.cancel(ticket);
+    }
+
+    /// Registers a subscription of this connection; an equal id is replaced without a gap.
+    pub fn subscribe(&mut self, subscribe: Subscribe) {
+        self.port.subscribe(subscribe);
+    }
+
+    /// Removes a subscription; unknown ids are ignored.
+    pub fn unsubscribe(&mut self, id: SubscriptionId) {
+        self.port.unsubscribe(id);
+    }
+
+    /// Would a message on this subject reach a live receiver or a stream that acknowledges?
+    pub fn has_receivers(&mut self, subject: &[u8]) -> bool {
+        self.port.has_receivers(subject)
+    }
+
+    /// A number from the broker's generator, for identifiers and nonces. Secure outside the simulation.
+    pub fn random(&mut self) -> u64 {
+        self.port.random()
+    }
+
+    /// This connection.
+    pub fn connection(&self) -> crate::ConnectionId {
+        self.port.connection()
+    }
+}
+
+/// What a publish came to at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Some live receiver, or a stream that acknowledges, or a stored session takes it (semantics: responders).
+    pub received: bool,
+    /// With [`Publish::ack`]: [`crate::Outcome::Appended`] or `Failed` will come for this ticket.
+    pub ticket: Option<Ticket>,
+}
+
+/// When an answer may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// After the answers to all earlier `InTurn` requests and publishes of this connection.
+    InTurn,
+    /// Whenever it is ready; may come several times where the request says so (a pull).
+    Free,
+}
+
+/// A question to the core. One enum per noun, in the noun's own file.
+#[derive(Debug)]
+pub enum Request {
+    /// Make, change, list, purge streams; read or delete single records.
+    Stream(StreamCommand),
+    /// Append a batch as a producer sent it.
+    Append(Append),
+    /// Read batches, perhaps waiting for more.
+    Read(Read),
+    /// Find an offset by time.
+    Lookup(TimeLookup),
+    /// Durable positions with pending acknowledgements.
+    Cursor(CursorCommand),
+    /// Groups that share partitions, with their committed offsets.
+    Group(GroupCommand),
+    /// Durable identities of clients.
+    Session(SessionCommand),
+}
+
+/// A subscription to make.
+pub struct Subscribe {
+    /// Numbered by the session; unique within the connection.
+    pub id: SubscriptionId,
+    /// What to receive.
+    pub filter: Filter,
+    /// Share the messages among the members of this group.
+    pub group: Option<Arc<[u8]>>,
+    /// In which form.
+    pub delivery: SubscribeDelivery,
+    /// A filter that begins with a wildcard matches no subject beginning with `$` or `_INBOX.` (MQTT).
+    pub hides_internal: bool,
+    /// Leave out what this connection publishes (MQTT No Local).
+    pub no_local: bool,
+    /// Leave out messages of quality ≥ 1: a stored session gets them from its queue.
+    pub volatile_only: bool,
+    /// End by itself after this many messages (NATS UNSUB with a maximum).
+    pub deliveries_max: Option<u64>,
+}
+
+/// In which form a subscription receives.
+pub enum SubscribeDelivery {
+    /// Encoded by the format straight to the socket, each subscription on its own.
+    Encoded(Arc<dyn Format>),
+    /// As `Encoded`, but a connection with more than one matching subscription is handed the message once,
+    /// with all their ids, through [`crate::Session::deliver`].
+    EncodedOnce(Arc<dyn Format>),
+    /// Always through [`crate::Session::deliver`].
+    Handed,
+}
