@@ -145,6 +145,9 @@ pub enum CursorCommand {
         /// The client waits for the answer.
         confirm: bool,
     },
+    /// Tell of every cursor with [`Push`], now and whenever one comes, changes or goes. Order must be `Free`.
+    /// → `Push`, repeatedly
+    WatchPush,
     /// Stop deliveries until this wall time (ns); 0 resumes. → `Info`
     Pause {
         /// On this stream.
@@ -261,6 +264,13 @@ pub enum CursorReply {
     Info(Box<CursorInfo>),
     /// Several.
     List(Vec<CursorInfo>),
+    /// A pushing cursor came or changed (`alive`), or went.
+    Push {
+        /// It.
+        info: Box<CursorInfo>,
+        /// Still there.
+        alive: bool,
+    },
 }
 
 /// A cursor as it is; floors are durable ones.

@@ -35,6 +35,8 @@ pub trait Port<'a> {
     fn unsubscribe(&mut self, id: SubscriptionId);
     /// See [`Turn::has_receivers`].
     fn has_receivers(&mut self, subject: &[u8]) -> bool;
+    /// See [`Turn::watch`].
+    fn watch(&mut self, subject: &[u8], on: bool);
     /// See [`Turn::random`].
     fn random(&mut self) -> u64;
     /// See [`Turn::connection`].
@@ -86,6 +88,12 @@ impl<'a, 't> Turn<'a, 't> {
     /// Would a message on this subject reach a live receiver or a stream that acknowledges?
     pub fn has_receivers(&mut self, subject: &[u8]) -> bool {
         self.port.has_receivers(subject)
+    }
+
+    /// Calls [`crate::Session::wake`] whenever a subscription that matches this literal subject comes, until it is
+    /// switched off. For deliveries that wait for a receiver.
+    pub fn watch(&mut self, subject: &[u8], on: bool) {
+        self.port.watch(subject, on);
     }
 
     /// A number from the broker's generator, for identifiers and nonces. Secure outside the simulation.

@@ -1,0 +1,127 @@
+//! The log as the shards see it: frames in, a position that becomes durable, payloads back by position.
+
+use bytes::Bytes;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use stele_model::Error;
+
+/// A position in a journal. A result that depends on a frame may leave when the durable position is at or beyond the
+/// position that appending the frame returned.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct Lsn(pub u64);
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// A record batch of one partition; `base` and `count` are its offsets.
+    Batch,
+    /// A change of a machine's state.
+    Delta,
+}
+
+/// A frame to append.
+#[derive(Clone, Debug)]
+pub struct JournalFrame {
+    /// Which shard's state it belongs to.
+    pub shard: u16,
+    /// Which log within the shard: a partition's id, or 0 for machine deltas.
+    pub log: u64,
+    /// What it is.
+    pub kind: FrameKind,
+    /// First offset of a batch; 0 for a delta.
+    pub base: u64,
+    /// Offsets that a batch covers; 0 for a delta.
+    pub count: u32,
+    /// The bytes.
+    pub payload: Bytes,
+}
+
+/// Where a frame's payload stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredFrame {
+    /// Its end: what an acknowledgement waits for.
+    pub lsn: Lsn,
+    /// Its start, for reading it back.
+    pub position: u64,
+}
+
+/// The lane as the shards see it. Calls never wait for the disk, but for `read` of cold bytes.
+pub trait Journal: Send + Sync {
+    /// Appends frames in order, all of one shard. They reach the disk with the next commit.
+    ///
+    /// # Errors
+    /// `Storage` when the lane is poisoned, `DiskFull`, `Overloaded` when too many bytes wait.
+    fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error>;
+
+    /// The payload of the frame at this position.
+    ///
+    /// # Errors
+    /// `Storage` when it cannot be read or its checksum is wrong.
+    fn read(&self, position: u64, length: u32) -> Result<Bytes, Error>;
+
+    /// Everything at or below is on disk.
+    fn durable(&self) -> Lsn;
+
+    /// The end of what was appended.
+    fn end(&self) -> Lsn;
+}
+
+/// A journal in memory, for tests: durability is moved by hand.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    frames: Mutex<Vec<(u64, JournalFrame)>>,
+    end: AtomicU64,
+    durable: AtomicU64,
+}
+
+impl MemoryJournal {
+    /// Everything appended so far becomes durable.
+    pub fn sync(&self) {
+        self.durable.store(self.end.load(Ordering::Acquire), Ordering::Release);
+    }
+
+    /// The durable frames with their start, for a replay into fresh state.
+    pub fn replay(&self) -> Vec<(StoredFrame, JournalFrame)> {
+        let durable = self.durable.load(Ordering::Acquire);
+        let frames = self.frames.lock().expect("no panic holds the lock");
+        frames
+            .iter()
+            .map(|(position, frame)| {
+                let lsn = Lsn(position + frame.payload.len() as u64 + 1);
+                (StoredFrame { lsn, position: *position }, frame.clone())
+            })
+            .filter(|(stored, _)| stored.lsn.0 <= durable)
+            .collect()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
+        let mut all = self.frames.lock().expect("no panic holds the lock");
+        for frame in frames {
+            let position = self.end.load(Ordering::Acquire);
+            let end = position + frame.payload.len() as u64 + 1;
+            all.push((position, frame.clone()));
+            self.end.store(end, Ordering::Release);
+            stored.push(StoredFrame { lsn: Lsn(end), position });
+        }
+        Ok(())
+    }
+
+    fn read(&self, position: u64, length: u32) -> Result<Bytes, Error> {
+        let all = self.frames.lock().expect("no panic holds the lock");
+        let index = all.binary_search_by_key(&position, |(start, _)| *start).map_err(|_| Error::Storage)?;
+        let payload = &all[index].1.payload;
+        if payload.len() == length as usize { Ok(payload.clone()) } else { Err(Error::Storage) }
+    }
+
+    fn durable(&self) -> Lsn {
+        Lsn(self.durable.load(Ordering::Acquire))
+    }
+
+    fn end(&self) -> Lsn {
+        Lsn(self.end.load(Ordering::Acquire))
+    }
+}

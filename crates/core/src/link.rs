@@ -1,0 +1,77 @@
+//! The shared part of a connection: what others may do to it from any thread.
+
+use std::sync::{Arc, Mutex};
+use stele_model::{ConnectionId, Handed, Outcome, SubscriptionId, Ticket};
+
+/// Where a connection's bytes go, and how its owner is woken. The host implements it over a socket, the simulator
+/// over a buffer.
+pub trait Outlet: Send + Sync {
+    /// Writes what the socket takes now and queues the rest; returns the bytes that are queued.
+    fn send(&self, bytes: &[u8]) -> usize;
+
+    /// Makes the owner look into the inbox soon. Cheap when it is awake already.
+    fn wake(&self);
+
+    /// Bytes that wait for the socket.
+    fn queued(&self) -> usize;
+}
+
+/// What waits for the owner of a connection.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    /// Answers to `Free` requests and to waiting ones, in order of arrival.
+    pub outcomes: Vec<(Ticket, Outcome)>,
+    /// Messages for handed subscriptions.
+    pub messages: Vec<(Arc<Handed>, Box<[SubscriptionId]>)>,
+    /// Bytes of `messages`, as [`Handed::cost`] counts them.
+    pub message_bytes: usize,
+    /// A watched subject got a receiver.
+    pub watched: bool,
+    /// Nothing is taken any more.
+    pub closed: bool,
+}
+
+/// One connection as others see it.
+pub struct Link {
+    /// Its number.
+    pub id: ConnectionId,
+    /// Its socket.
+    pub outlet: Arc<dyn Outlet>,
+    inbox: Mutex<Inbox>,
+}
+
+impl Link {
+    /// A fresh connection.
+    pub fn new(id: ConnectionId, outlet: Arc<dyn Outlet>) -> Self {
+        Self { id, outlet, inbox: Mutex::default() }
+    }
+
+    /// Hands an answer to the owner and wakes it.
+    pub fn complete(&self, ticket: Ticket, outcome: Outcome) {
+        let mut inbox = self.inbox.lock().expect("no panic holds the lock");
+        if inbox.closed {
+            return;
+        }
+        inbox.outcomes.push((ticket, outcome));
+        drop(inbox);
+        self.outlet.wake();
+    }
+
+    /// Looks into the inbox under its lock.
+    pub fn with_inbox<R>(&self, look: impl FnOnce(&mut Inbox) -> R) -> R {
+        look(&mut self.inbox.lock().expect("no panic holds the lock"))
+    }
+
+    /// Takes everything that waits.
+    pub fn take_inbox(&self) -> Inbox {
+        let mut inbox = self.inbox.lock().expect("no panic holds the lock");
+        let closed = inbox.closed;
+        std::mem::replace(&mut *inbox, Inbox { closed, ..Inbox::default() })
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("id", &self.id).finish_non_exhaustive()
+    }
+}
