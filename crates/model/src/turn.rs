@@ -33,6 +33,8 @@ pub trait Port<'a> {
     fn subscribe(&mut self, subscribe: Subscribe);
     /// See [`Turn::unsubscribe`].
     fn unsubscribe(&mut self, id: SubscriptionId);
+    /// See [`Turn::unsubscribe_after`].
+    fn unsubscribe_after(&mut self, id: SubscriptionId, deliveries: u64);
     /// See [`Turn::has_receivers`].
     fn has_receivers(&mut self, subject: &[u8]) -> bool;
     /// See [`Turn::watch`].
@@ -83,6 +85,12 @@ impl<'a, 't> Turn<'a, 't> {
     /// Removes a subscription; unknown ids are ignored.
     pub fn unsubscribe(&mut self, id: SubscriptionId) {
         self.port.unsubscribe(id);
+    }
+
+    /// Removes a subscription once it has had this many deliveries since it was made; at once if it has (NATS UNSUB
+    /// with a maximum).
+    pub fn unsubscribe_after(&mut self, id: SubscriptionId, deliveries: u64) {
+        self.port.unsubscribe_after(id, deliveries);
     }
 
     /// Would a message on this subject reach a live receiver or a stream that acknowledges?
@@ -160,8 +168,6 @@ pub struct Subscribe {
     pub no_local: bool,
     /// Leave out messages of quality ≥ 1: a stored session gets them from its queue.
     pub volatile_only: bool,
-    /// End by itself after this many messages (NATS UNSUB with a maximum).
-    pub deliveries_max: Option<u64>,
 }
 
 /// In which form a subscription receives.
