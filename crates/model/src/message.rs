@@ -78,6 +78,9 @@ pub enum Quality {
 pub struct Publish<'a> {
     /// A literal subject; the session has checked it.
     pub subject: &'a [u8],
+    /// Deliver to the live receivers of this literal subject instead, who are shown `subject`. Such a message is
+    /// never captured: it is a stored record on its way to a consumer's inbox (JetStream deliveries).
+    pub route: Option<&'a [u8]>,
     /// Where an answer goes; empty: nowhere.
     pub reply: &'a [u8],
     /// As the publisher sent them.
@@ -135,6 +138,7 @@ impl<'a> Publish<'a> {
     pub fn new(subject: &'a [u8], payload: &'a [u8]) -> Self {
         Self {
             subject,
+            route: None,
             reply: &[],
             headers: Headers::none(),
             payload: Some(payload),
