@@ -9,9 +9,23 @@
 //!
 //! Plain objects, no threads, no clock, no sockets: the host drives them, and so does the simulator.
 
+mod broker;
+mod capture;
+mod connection;
+mod fan_out;
 mod journal;
 mod link;
+mod pending;
+mod port;
+mod router;
+mod scratch;
 pub mod store;
+
+pub use broker::{Core, Counters, Durable};
+pub use connection::{Attended, Connection, Stalled};
+pub use fan_out::QUEUED_STALL_BYTES;
+pub use router::Router;
+pub use scratch::{Output, Scratch};
 
 pub use journal::{FrameKind, Journal, JournalFrame, Lsn, MemoryJournal, StoredFrame};
 pub use link::{Inbox, Link, Outlet};

@@ -1,6 +1,8 @@
 //! The shared part of a connection: what others may do to it from any thread.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use stele_model::{ConnectionId, Handed, Outcome, SubscriptionId, Ticket};
 
 /// Where a connection's bytes go, and how its owner is woken. The host implements it over a socket, the simulator
@@ -9,11 +11,15 @@ pub trait Outlet: Send + Sync {
     /// Writes what the socket takes now and queues the rest; returns the bytes that are queued.
     fn send(&self, bytes: &[u8]) -> usize;
 
+    /// As `send`, in pieces that belong together.
+    fn send_pieces(&self, pieces: &[std::io::IoSlice<'_>]) -> usize;
+
     /// Makes the owner look into the inbox soon. Cheap when it is awake already.
     fn wake(&self);
 
-    /// Bytes that wait for the socket.
-    fn queued(&self) -> usize;
+    /// Calls the waker once less is queued than [`crate::QUEUED_STALL_BYTES`], or the outlet is closed; false when
+    /// that is so already.
+    fn await_room(&self, waker: &Waker) -> bool;
 }
 
 /// What waits for the owner of a connection.
@@ -25,6 +31,8 @@ pub struct Inbox {
     pub messages: Vec<(Arc<Handed>, Box<[SubscriptionId]>)>,
     /// Bytes of `messages`, as [`Handed::cost`] counts them.
     pub message_bytes: usize,
+    /// Subscriptions that have had their last delivery.
+    pub spent: Vec<SubscriptionId>,
     /// A watched subject got a receiver.
     pub watched: bool,
     /// Nothing is taken any more.
@@ -38,12 +46,24 @@ pub struct Link {
     /// Its socket.
     pub outlet: Arc<dyn Outlet>,
     inbox: Mutex<Inbox>,
+    awaits_commit: AtomicBool,
 }
 
 impl Link {
     /// A fresh connection.
     pub fn new(id: ConnectionId, outlet: Arc<dyn Outlet>) -> Self {
-        Self { id, outlet, inbox: Mutex::default() }
+        Self { id, outlet, inbox: Mutex::default(), awaits_commit: AtomicBool::new(false) }
+    }
+
+    /// Notes that the owner waits for a commit; false when that was noted already.
+    pub(crate) fn begin_awaiting_commit(&self) -> bool {
+        !self.awaits_commit.swap(true, Ordering::AcqRel)
+    }
+
+    /// A commit happened: the owner looks again.
+    pub(crate) fn wake_for_commit(&self) {
+        self.awaits_commit.store(false, Ordering::Release);
+        self.outlet.wake();
     }
 
     /// Hands an answer to the owner and wakes it.
