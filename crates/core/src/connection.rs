@@ -96,7 +96,7 @@ impl Connection {
     /// The last call of the session. What it publishes (a will) is still done; answers still outstanding are told by
     /// `linger` until `is_idle`.
     pub fn close(&mut self, now: Now, why: &Close, scratch: &mut Scratch) {
-        self.turn(now, scratch, |session, turn| session.close(now, why, turn)).0;
+        self.turn(now, scratch, |session, turn| session.close(now, why, turn));
         for (filter, entry) in self.state.subscriptions.drain() {
             self.core.router.remove(&filter, &entry);
         }

@@ -144,9 +144,8 @@ impl<'a, 'c> TurnPort<'a, 'c> {
         if stored {
             return Some(self.state.pending.ticket());
         }
-        if publish.quality == Quality::AtMostOnce
-            || !(self.state.pending.has_in_turn() || !self.captured.is_empty())
-        {
+        let earlier = self.state.pending.has_in_turn() || !self.captured.is_empty();
+        if publish.quality == Quality::AtMostOnce || !earlier {
             return None;
         }
         // Acknowledgements leave in the order of their messages, also where nothing is stored.

@@ -29,8 +29,10 @@ pub struct Router {
     entries: RwLock<Trie<Arc<Entry>>>,
     captures: RwLock<CaptureTable>,
     /// Links that wait for a receiver, by subject.
-    watched: Mutex<BTreeMap<Box<[u8]>, Vec<Arc<Link>>>>,
+    watched: Mutex<Watched>,
 }
+
+type Watched = BTreeMap<Box<[u8]>, Vec<Arc<Link>>>;
 
 #[derive(Default)]
 struct CaptureTable {
@@ -69,7 +71,8 @@ impl Router {
         let internal = subject.first() == Some(&b'$') || subject.starts_with(b"_INBOX.");
         let mut found = Vec::new();
         self.entries.read().expect("no panic holds the lock").find(subject, &mut |entry: &Arc<Entry>| {
-            if !(internal && entry.hides_internal) && !entry.is_spent() {
+            let hidden = internal && entry.hides_internal;
+            if !hidden && !entry.is_spent() {
                 found.push(entry.clone());
             }
         });

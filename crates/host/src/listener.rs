@@ -1,0 +1,197 @@
+//! Listeners: accept, make a session, spawn its task; and the end of all of them.
+
+use crate::drive::{Drive, Shared, TcpOutlet};
+use crate::outbox::{Outbox, Overflow};
+use crate::{Clock, Deadlines};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use stele_core::Core;
+use stele_model::{Close, Session};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// Pause after an accept that failed for want of files or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Makes the session of a new connection.
+pub type SessionFactory = Arc<dyn Fn(&Peer) -> Box<dyn Session> + Send + Sync>;
+
+/// Who connects, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The client's address.
+    pub remote: SocketAddr,
+    /// The address that it reached.
+    pub local: SocketAddr,
+}
+
+/// One bound port of one wire.
+pub struct Listener {
+    socket: TcpListener,
+    factory: SessionFactory,
+    overflow: Overflow,
+    queue_bytes_max: usize,
+}
+
+/// A port could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct ListenerError {
+    /// Which.
+    pub address: SocketAddr,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl Listener {
+    /// Binds; nothing is accepted before [`Hosted::listen`].
+    ///
+    /// # Errors
+    /// The address is in use, or not ours.
+    pub fn bind(
+        address: SocketAddr,
+        factory: SessionFactory,
+        overflow: Overflow,
+        queue_bytes_max: usize,
+    ) -> Result<Self, ListenerError> {
+        let socket = bind(address).map_err(|source| ListenerError { address, source })?;
+        Ok(Self { socket, factory, overflow, queue_bytes_max })
+    }
+
+    /// Where it listens; the port that was picked when 0 was asked for.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// All tasks of a broker on one runtime.
+pub struct Hosted {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Lets a task of the host know when to end.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Waits for the stop.
+    pub async fn stopped(&mut self) {
+        // An error means that the host is gone, which is a stop, too.
+        let _ = self.0.wait_for(|stopped| *stopped).await;
+    }
+}
+
+impl Hosted {
+    /// Starts the timer; must be called within a tokio runtime with IO and time enabled.
+    pub fn start(core: Arc<Core>, clock: Clock) -> Self {
+        let shared = Arc::new(Shared { core, clock, deadlines: Deadlines::default() });
+        let mut hosted =
+            Self { shared: shared.clone(), stop: watch::Sender::new(false), tasks: JoinSet::new() };
+        let mut stop = hosted.stop();
+        hosted.tasks.spawn(async move {
+            tokio::select! {
+                () = shared.deadlines.run(shared.clock) => {}
+                () = stop.stopped() => {}
+            }
+        });
+        hosted
+    }
+
+    /// A stop signal for a task of one's own.
+    pub fn stop(&self) -> Stop {
+        Stop(self.stop.subscribe())
+    }
+
+    /// Runs a task until the broker stops; it must watch [`Hosted::stop`].
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Accepts connections from now on.
+    pub fn listen(&mut self, listener: Listener) {
+        self.tasks.spawn(accept(self.shared.clone(), listener, self.stop()));
+    }
+
+    /// Stops accepting, closes every session with [`Close::Shutdown`], and waits for all tasks.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.stopped() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.socket.accept() => match accepted {
+                Ok((stream, remote)) => {
+                    if let Some(drive) = open(&shared, &listener, stream, remote) {
+                        connections.spawn(run(drive, stop.clone()));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: SocketAddr) -> Option<Drive> {
+    let local = stream.local_addr().ok()?;
+    stream.set_nodelay(true).ok()?;
+    let outbox = Outbox::new(listener.overflow, listener.queue_bytes_max, true);
+    let session = (listener.factory)(&Peer { remote, local });
+    Some(Drive::new(shared.clone(), Arc::new(TcpOutlet::new(stream, outbox)), session))
+}
+
+/// The drive, ended by the stop signal.
+async fn run(mut drive: Drive, stop: Stop) {
+    let mut stop = std::pin::pin!(async move {
+        let mut stop = stop;
+        stop.stopped().await;
+    });
+    let mut stopping = false;
+    poll_fn(|cx| {
+        if !stopping && stop.as_mut().poll(cx).is_ready() {
+            stopping = true;
+            drive.close(&Close::Shutdown);
+        }
+        match Pin::new(&mut drive).poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+}
