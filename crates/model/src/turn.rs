@@ -35,6 +35,20 @@ pub trait Port<'a> {
     fn unsubscribe(&mut self, id: SubscriptionId);
     /// See [`Turn::unsubscribe_after`].
     fn unsubscribe_after(&mut self, id: SubscriptionId, deliveries: u64);
+    /// See [`Turn::is_subscribed`]. The default suits ports whose wire never asks.
+    fn is_subscribed(&mut self, id: SubscriptionId) -> bool {
+        let _ = id;
+        false
+    }
+    /// See [`Turn::subscriptions`]. The default suits ports whose wire never asks.
+    fn subscriptions(&mut self) -> usize {
+        0
+    }
+    /// See [`Turn::own_subscription`]. The default suits ports whose wire never asks.
+    fn own_subscription(&mut self, subject: &[u8]) -> Option<SubscriptionId> {
+        let _ = subject;
+        None
+    }
     /// See [`Turn::has_receivers`].
     fn has_receivers(&mut self, subject: &[u8]) -> bool;
     /// See [`Turn::watch`].
@@ -91,6 +105,22 @@ impl<'a, 't> Turn<'a, 't> {
     /// with a maximum).
     pub fn unsubscribe_after(&mut self, id: SubscriptionId, deliveries: u64) {
         self.port.unsubscribe_after(id, deliveries);
+    }
+
+    /// Does this connection have this subscription? Not any more once its deliveries have ended it.
+    pub fn is_subscribed(&mut self, id: SubscriptionId) -> bool {
+        self.port.is_subscribed(id)
+    }
+
+    /// How many subscriptions this connection has.
+    pub fn subscriptions(&mut self) -> usize {
+        self.port.subscriptions()
+    }
+
+    /// One of this connection's subscriptions without a group that matches the literal subject: where NATS tells a
+    /// requester that nobody listens.
+    pub fn own_subscription(&mut self, subject: &[u8]) -> Option<SubscriptionId> {
+        self.port.own_subscription(subject)
     }
 
     /// Would a message on this subject reach a live receiver or a stream that acknowledges?
