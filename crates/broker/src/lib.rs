@@ -1,1 +1,18 @@
-//! The broker as a library: puts the parts together.
+//! The broker as a library: puts router, log and wires together and drives them on the caller's runtime.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), stele_broker::StartError> {
+//! let broker = stele_broker::Broker::builder().start().await?;
+//! println!("nats://{}", broker.addresses().nats.expect("the NATS listener is on"));
+//! broker.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod absent;
+mod builder;
+mod listen;
+
+pub use builder::{Addresses, Broker, Builder, StartError};
+pub use listen::{Listen, ListenParseError};
+pub use stele_nats::NatsSettings;

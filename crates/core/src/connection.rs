@@ -252,6 +252,10 @@ impl Subscriptions {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn get(&self, id: SubscriptionId) -> Option<&Arc<Entry>> {
         let index = self.list.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
         Some(&self.list[index].2)

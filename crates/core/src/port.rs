@@ -255,6 +255,20 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
         }
     }
 
+    fn is_subscribed(&mut self, id: SubscriptionId) -> bool {
+        self.state.subscriptions.get(id).is_some_and(|entry| !entry.is_spent())
+    }
+
+    fn subscriptions(&mut self) -> usize {
+        self.state.subscriptions.len()
+    }
+
+    fn own_subscription(&mut self, subject: &[u8]) -> Option<SubscriptionId> {
+        let set = self.cache.find(&self.core.router, subject);
+        let mine = |entry: &&Arc<Entry>| entry.link.id == self.link.id && !entry.is_spent();
+        set.encoded.iter().chain(&set.bounded).find(mine).map(|entry| entry.id)
+    }
+
     fn has_receivers(&mut self, subject: &[u8]) -> bool {
         let set = self.cache.find(&self.core.router, subject);
         set.has_live() || set.captures.first().is_some_and(|target| target.acknowledges)

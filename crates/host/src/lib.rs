@@ -17,5 +17,5 @@ mod outbox;
 
 pub use clock::Clock;
 pub use deadlines::Deadlines;
-pub use listener::{Hosted, Listener, ListenerError, Peer, SessionFactory, Stop};
+pub use listener::{Bound, Hosted, Listener, ListenerError, Peer, SessionFactory, Stop};
 pub use outbox::{Outbox, Overflow, Pipe};

@@ -34,12 +34,17 @@ pub struct Peer {
     pub local: SocketAddr,
 }
 
-/// One bound port of one wire.
-pub struct Listener {
+/// One bound port.
+pub struct Bound {
     socket: TcpListener,
-    factory: SessionFactory,
     overflow: Overflow,
     queue_bytes_max: usize,
+}
+
+/// One bound port of one wire.
+pub struct Listener {
+    bound: Bound,
+    factory: SessionFactory,
 }
 
 /// A port could not be opened.
@@ -52,19 +57,18 @@ pub struct ListenerError {
     pub source: io::Error,
 }
 
-impl Listener {
-    /// Binds; nothing is accepted before [`Hosted::listen`].
+impl Bound {
+    /// Binds; clients may connect, and wait until [`Hosted::listen`].
     ///
     /// # Errors
     /// The address is in use, or not ours.
     pub fn bind(
         address: SocketAddr,
-        factory: SessionFactory,
         overflow: Overflow,
         queue_bytes_max: usize,
     ) -> Result<Self, ListenerError> {
         let socket = bind(address).map_err(|source| ListenerError { address, source })?;
-        Ok(Self { socket, factory, overflow, queue_bytes_max })
+        Ok(Self { socket, overflow, queue_bytes_max })
     }
 
     /// Where it listens; the port that was picked when 0 was asked for.
@@ -73,6 +77,11 @@ impl Listener {
     /// The operating system does not say.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    /// Which sessions its connections get.
+    pub fn serve(self, factory: SessionFactory) -> Listener {
+        Listener { bound: self, factory }
     }
 }
 
@@ -151,7 +160,7 @@ async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
         tokio::select! {
             () = stop.stopped() => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.socket.accept() => match accepted {
+            accepted = listener.bound.socket.accept() => match accepted {
                 Ok((stream, remote)) => {
                     if let Some(drive) = open(&shared, &listener, stream, remote) {
                         connections.spawn(run(drive, stop.clone()));
@@ -171,7 +180,7 @@ async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
 fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: SocketAddr) -> Option<Drive> {
     let local = stream.local_addr().ok()?;
     stream.set_nodelay(true).ok()?;
-    let outbox = Outbox::new(listener.overflow, listener.queue_bytes_max, true);
+    let outbox = Outbox::new(listener.bound.overflow, listener.bound.queue_bytes_max, true);
     let session = (listener.factory)(&Peer { remote, local });
     Some(Drive::new(shared.clone(), Arc::new(TcpOutlet::new(stream, outbox)), session))
 }

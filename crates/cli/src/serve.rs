@@ -1,0 +1,71 @@
+//! `stele serve`: the broker until SIGINT or SIGTERM.
+
+use anyhow::Context;
+use std::io::Write;
+use stele_broker::{Broker, Listen};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Where to listen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The NATS listener: ADDRESS:PORT (port 0 picks a free one) or `off`. Default: port 4222 on loopback.
+    #[arg(long, value_name = "ADDR", default_value = "loopback:4222", value_parser = parse_listen, hide_default_value = true)]
+    nats: Listen,
+    /// Let anybody in on addresses that other machines can reach, without authentication.
+    #[arg(long)]
+    insecure_anonymous: bool,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    start_log();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("stele-worker")
+        .build()
+        .context("the worker threads cannot be started")?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let broker = Broker::builder()
+        .nats(arguments.nats)
+        .insecure_anonymous(arguments.insecure_anonymous)
+        .start()
+        .await?;
+    say_ready(&broker)?;
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
+    tracing::info!("stopping");
+    broker.shutdown().await;
+    Ok(())
+}
+
+/// One line for whoever started us: everything accepts.
+fn say_ready(broker: &Broker) -> anyhow::Result<()> {
+    let mut line = String::from("ready");
+    if let Some(address) = broker.addresses().nats {
+        line.push_str(&format!(" nats={address}"));
+    }
+    line.push('\n');
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(line.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("STELE_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// `loopback:PORT` is the default's way of saying both loopback addresses.
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    if let Some(port) = text.strip_prefix("loopback:") {
+        return port.parse().map(Listen::Loopback).map_err(|error| format!("{error}"));
+    }
+    text.parse().map_err(|error| format!("{error}"))
+}
