@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// What is wrong with a batch. Whoever reads a log treats any of these as damage; whoever takes a produce
-/// refuses the batch (Kafka: `CORRUPT_MESSAGE`, `INVALID_RECORD` or `UNSUPPORTED_COMPRESSION_TYPE`).
+/// refuses the batch.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BatchError {
     /// Fewer bytes than the header, or than the length in the header, asks for.
@@ -14,7 +14,7 @@ pub enum BatchError {
         /// Bytes that there are.
         available: usize,
     },
-    /// The length field is below the header's size, or other than the bytes given.
+    /// The length field is below the header's size.
     #[error("batch length {0} does not fit")]
     Length(i32),
     /// Not magic 2. Older message formats left Kafka with version 4 (KIP-724).

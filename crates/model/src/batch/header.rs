@@ -243,7 +243,7 @@ impl<'a> Batch<'a> {
         let batch = Self::parse(bytes)?;
         let header = &batch.header;
         if batch.bytes.len() != bytes.len() {
-            return Err(BatchError::Length(header.length));
+            return Err(BatchError::Header("a produce carries one batch per partition"));
         }
         batch.verify_crc()?;
         if header.base_offset != 0 {

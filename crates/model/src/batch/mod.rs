@@ -17,6 +17,8 @@
 mod builder;
 mod compress;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod records;
 mod rewrite;
