@@ -1,5 +1,7 @@
 //! Kafka's error codes.
 
+use stele_model::batch::BatchError;
+
 use super::{Form, Reader, Wire, WireError, Writer};
 
 macro_rules! error_codes {
@@ -201,5 +203,20 @@ impl Wire<'_> for ErrorCode {
 
     fn write(&self, writer: &mut Writer<'_>, _: Form) {
         writer.bytes(&self.code().to_be_bytes());
+    }
+}
+
+/// How a produce is refused whose batch is not acceptable, as Apache Kafka does it.
+impl From<&BatchError> for ErrorCode {
+    fn from(error: &BatchError) -> Self {
+        match error {
+            BatchError::Truncated { .. } | BatchError::Length(_) | BatchError::Crc { .. } => {
+                Self::CorruptMessage
+            }
+            BatchError::Compression => Self::CorruptMessage,
+            BatchError::Codec(_) => Self::UnsupportedCompressionType,
+            BatchError::TooLarge { .. } => Self::MessageTooLarge,
+            BatchError::Magic(_) | BatchError::Header(_) | BatchError::Record(_) => Self::InvalidRecord,
+        }
     }
 }

@@ -1,5 +1,4 @@
 //! Tests of the codec: samples of every message at every version, through every check.
-#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test, as it should")]
 #![allow(elided_lifetimes_in_paths, reason = "tests name each message by macro, with or without a lifetime")]
 
 mod differential;
