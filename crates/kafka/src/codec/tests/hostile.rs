@@ -28,6 +28,15 @@ fn lies_at_every_position_are_survived() {
                 bytes.clear();
                 $response::sample(&mut Seed::new(3), form).write(&mut Writer::new(&mut bytes), form);
                 lie(&bytes, |bytes| $response::read(&mut Reader::new(bytes), form).is_ok());
+                bytes.clear();
+                encode_request(
+                    version,
+                    1,
+                    Some("client"),
+                    &$request::sample(&mut Seed::new(4), form),
+                    &mut bytes,
+                );
+                lie(&bytes[FRAME_PREFIX_BYTES..], |bytes| decode_request(bytes).is_ok());
             }
         };
     }
