@@ -281,7 +281,7 @@ fn as_user_property<'v>(name: &'v [u8], value: Option<&'v [u8]>) -> Option<Prope
     Some(Property::UserProperty(text(name)?, text(value?)?))
 }
 
-fn is_reserved(name: &[u8]) -> bool {
+pub(super) fn is_reserved(name: &[u8]) -> bool {
     name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
 

@@ -6,9 +6,14 @@
 mod headers;
 mod names;
 mod raw;
+mod stored;
 
 pub use headers::{
     CONTENT_TYPE, CORRELATION, EXPIRY, Egress, EgressError, Headers, Origin, PAYLOAD_FORMAT, QOS, RAW,
     RETAIN, read_properties, write_properties,
 };
-pub use names::{Bytes, NoMqttName, SubjectFilters, write_filters, write_subject, write_topic};
+pub use names::{
+    Bytes, NoMqttName, SubjectFilters, write_filters, write_key, write_subject, write_topic,
+    write_topic_of_key,
+};
+pub use stored::{as_headers, forward_headers, store_headers, visit_headers};

@@ -68,11 +68,42 @@ pub fn write_filters(filter: TopicFilter<'_>, out: &mut impl Bytes) -> SubjectFi
     SubjectFilters { length: counted.length, parent_length, hides_reserved: filter.has_leading_wildcard() }
 }
 
+/// Appends the key of a topic in a key-value bucket, where retained messages live: its subject with every byte
+/// escaped that such a key may not hold (all but letters, digits and `-`, `_`, `=`, `.`, `/`).
+pub fn write_key(topic: TopicName<'_>, out: &mut impl Bytes) {
+    write_levels(topic.as_str(), &mut KeyEscape(out));
+}
+
+/// Appends the topic of a key.
+///
+/// # Errors
+/// As [`write_topic`].
+pub fn write_topic_of_key(key: &[u8], out: &mut Vec<u8>) -> Result<(), NoMqttName> {
+    let topic = write_name(key, out)?;
+    let mut compare = Compare::with(key);
+    write_key(topic, &mut compare);
+    compare.finish()
+}
+
 /// Appends the topic of a subject.
 ///
 /// # Errors
 /// [`NoMqttName`]; what was appended before the error is then to be discarded.
 pub fn write_topic(subject: &[u8], out: &mut Vec<u8>) -> Result<(), NoMqttName> {
+    let topic = write_name(subject, out)?;
+    // Without an escape, `*`, `>` or a byte that may belong to white space the way back is plain, and proven by the
+    // test.
+    if subject.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+        return Ok(());
+    }
+    // Two subjects must never become one topic.
+    let mut compare = Compare::with(subject);
+    write_subject(topic, &mut compare);
+    compare.finish()
+}
+
+/// Tokens into levels, which make a topic or not.
+fn write_name<'a>(subject: &[u8], out: &'a mut Vec<u8>) -> Result<TopicName<'a>, NoMqttName> {
     let start = out.len();
     for (index, token) in subject.split(|byte| *byte == b'.').enumerate() {
         if index > 0 {
@@ -81,10 +112,7 @@ pub fn write_topic(subject: &[u8], out: &mut Vec<u8>) -> Result<(), NoMqttName> 
         write_level(token, out)?;
     }
     let text = std::str::from_utf8(&out[start..]).map_err(|_| NoMqttName)?;
-    let topic = TopicName::parse(text).map_err(|_| NoMqttName)?;
-    // Without an escape, `*`, `>` or a byte that may belong to white space the way back is plain, and proven by the test.
-    let plain = subject.iter().all(|byte| PLAIN[usize::from(*byte)]);
-    if plain || is_image(topic, subject) { Ok(()) } else { Err(NoMqttName) }
+    TopicName::parse(text).map_err(|_| NoMqttName)
 }
 
 /// A token into a level.
@@ -114,23 +142,46 @@ fn write_level(token: &[u8], out: &mut Vec<u8>) -> Result<(), NoMqttName> {
     Ok(())
 }
 
-/// Whether `subject` is what the topic maps to, so that two subjects never become one topic.
-fn is_image(topic: TopicName<'_>, subject: &[u8]) -> bool {
-    struct Compare<'a> {
-        rest: &'a [u8],
-        equal: bool,
+/// Compares what is written with what is expected.
+struct Compare<'a> {
+    rest: &'a [u8],
+    equal: bool,
+}
+
+impl<'a> Compare<'a> {
+    fn with(expected: &'a [u8]) -> Self {
+        Self { rest: expected, equal: true }
     }
-    impl Bytes for Compare<'_> {
-        fn put(&mut self, bytes: &[u8]) {
-            match self.rest.strip_prefix(bytes) {
-                Some(rest) => self.rest = rest,
-                None => self.equal = false,
+
+    fn finish(self) -> Result<(), NoMqttName> {
+        if self.equal && self.rest.is_empty() { Ok(()) } else { Err(NoMqttName) }
+    }
+}
+
+impl Bytes for Compare<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => self.rest = rest,
+            None => self.equal = false,
+        }
+    }
+}
+
+/// Escapes on the way through what a key may not hold.
+struct KeyEscape<'a, B>(&'a mut B);
+
+impl<B: Bytes> Bytes for KeyEscape<'_, B> {
+    fn put(&mut self, bytes: &[u8]) {
+        let is_key =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'.' | b'/');
+        for run in bytes.chunk_by(|a, b| is_key(a) == is_key(b)) {
+            if is_key(&run[0]) {
+                self.0.put(run);
+            } else {
+                run.iter().for_each(|byte| put_escape(*byte, self.0));
             }
         }
     }
-    let mut compare = Compare { rest: subject, equal: true };
-    write_subject(topic, &mut compare);
-    compare.equal && compare.rest.is_empty()
 }
 
 fn hex(digit: u8) -> Result<u8, NoMqttName> {

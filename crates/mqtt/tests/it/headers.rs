@@ -4,7 +4,10 @@ use bumpalo::Bump;
 use proptest::prelude::*;
 use stele_mqtt::Qos;
 use stele_mqtt::codec::{Property, PropertyBuffer};
-use stele_mqtt::mapping::{Egress, EgressError, Origin, read_properties, write_properties};
+use stele_mqtt::mapping::{
+    Egress, EgressError, Origin, as_headers, forward_headers, read_properties, store_headers, visit_headers,
+    write_properties,
+};
 
 type Pairs = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
@@ -130,6 +133,47 @@ fn reserved_headers_without_a_property_reach_mqtt_from_other_wires_only() {
     );
 }
 
+/// Through the broker: what other wires see, and what MQTT receivers get.
+fn through(sent: &PropertyBuffer, now_ms: u64) -> (bool, Pairs, Result<PropertyBuffer, EgressError>) {
+    let arena = Bump::new();
+    let properties = sent.as_properties();
+    let raw = store_headers(properties, 5_000, &arena);
+    let lent = raw.as_ptr() == properties.as_bytes().as_ptr();
+    let mut seen = Vec::new();
+    as_headers(raw).each(&mut |(name, value)| seen.push((name.to_vec(), value.map(<[u8]>::to_vec))));
+    let mut out = PropertyBuffer::new();
+    let forwarded = forward_headers(raw, None, now_ms, &arena, &mut out).map(|()| out);
+    (lent, seen, forwarded)
+}
+
+#[test]
+fn headers_are_lent_where_they_can_be() {
+    let plain = list(&[
+        Property::TopicAlias(1),
+        Property::UserProperty("a", "b"),
+        Property::ResponseTopic("r"),
+        Property::CorrelationData(b"c"),
+    ]);
+    let (lent, seen, forwarded) = through(&plain, 5_000);
+    assert!(lent);
+    assert_eq!(seen, headers(&plain, Qos::AtMostOnce, false));
+    let expected = list(&[
+        Property::UserProperty("a", "b"),
+        Property::ResponseTopic("r"),
+        Property::CorrelationData(b"c"),
+    ]);
+    assert_eq!(forwarded, Ok(expected));
+    let will =
+        list(&[Property::WillDelayInterval(9), Property::ResponseTopic("r"), Property::ContentType("c")]);
+    let (lent, seen, forwarded) = through(&will, 5_000);
+    assert_eq!((lent, seen), (false, vec![pair("Content-Type", "c")]));
+    assert_eq!(forwarded, Ok(list(&[Property::ResponseTopic("r"), Property::ContentType("c")])));
+    let ages = list(&[Property::MessageExpiryInterval(3)]);
+    assert!(!through(&ages, 5_000).0);
+    assert_eq!(through(&ages, 8_001).2, Err(EgressError::Expired));
+    assert_eq!(through(&list(&[]), 0).1, vec![]);
+}
+
 fn user_name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[^\0]{0,4}",
@@ -160,6 +204,16 @@ proptest! {
         sent.extend(users.iter().map(|(name, value)| Property::UserProperty(name, value)));
         let sent = list(&sent);
         let stored = headers(&sent, Qos::AtLeastOnce, false);
-        prop_assert_eq!(properties(&stored, Origin::Mqtt, 5_000).unwrap().0, sent);
+        prop_assert_eq!(&properties(&stored, Origin::Mqtt, 5_000).unwrap().0, &sent);
+        let (_, seen, forwarded) = through(&sent, 5_000);
+        prop_assert_eq!(seen, headers(&sent, Qos::AtMostOnce, false));
+        prop_assert_eq!(forwarded, Ok(sent));
+    }
+
+    #[test]
+    fn any_header_bytes_are_safe(raw in proptest::collection::vec(0_u8..40, 0..40), list in any::<bool>()) {
+        let raw = if list { [&[0], raw.as_slice()].concat() } else { raw };
+        visit_headers(&raw, &mut |_| {});
+        let _ = forward_headers(&raw, Some("r"), 0, &Bump::new(), &mut PropertyBuffer::new());
     }
 }

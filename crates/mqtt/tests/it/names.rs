@@ -1,7 +1,9 @@
 //! Topics and subjects: rows measured on nats-server, and the properties of the mapping.
 
 use proptest::prelude::*;
-use stele_mqtt::mapping::{SubjectFilters, write_filters, write_subject, write_topic};
+use stele_mqtt::mapping::{
+    SubjectFilters, write_filters, write_key, write_subject, write_topic, write_topic_of_key,
+};
 use stele_mqtt::topic::{TopicFilter, TopicName};
 
 fn subject(topic: &str) -> String {
@@ -62,6 +64,18 @@ fn subjects_without_a_topic_are_told() {
     assert!(write_topic(b"a\xff", &mut Vec::new()).is_err());
 }
 
+#[test]
+fn keys_hold_only_what_buckets_allow() {
+    for (topic, key) in
+        [("a/b.c", "a.b//c"), ("$x/é", "/=24x./=C3/=A9"), ("a*/ =", "a/=2A./=20="), ("/:", "/./=3A")]
+    {
+        let mut out = Vec::new();
+        write_key(TopicName::parse(topic).unwrap(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), key);
+    }
+    assert!(write_topic_of_key(b"a*", &mut Vec::new()).is_err());
+}
+
 /// Levels of few letters, so that names and filters meet, with everything that the mapping treats specially.
 fn level() -> impl Strategy<Value = String> {
     proptest::collection::vec(
@@ -118,8 +132,14 @@ fn nats_matches(filter: &str, subject: &str) -> bool {
 proptest! {
     #[test]
     fn every_topic_comes_back(name in prop_oneof![name(), "[^+#\0-\u{1f}\u{7f}-\u{9f}]{1,12}"]) {
+        let (mut key, mut back) = (Vec::new(), Vec::new());
+        write_key(TopicName::parse(&name).unwrap(), &mut key);
+        prop_assert!(key.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_=./".contains(byte)));
+        prop_assert_eq!(write_topic_of_key(&key, &mut back), Ok(()));
+        prop_assert_eq!(back, name.as_bytes());
         let subject = subject(&name);
         prop_assert_eq!(topic(&subject), Some(name));
+        prop_assert!(stele_model::is_literal_subject(subject.as_bytes()));
         for token in subject.split('.') {
             prop_assert!(!token.is_empty() && token != "*" && token != ">");
             prop_assert!(!token.contains(|c: char| c.is_whitespace() || c.is_control()));
