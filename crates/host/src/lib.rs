@@ -14,6 +14,7 @@ mod deadlines;
 mod drive;
 mod listener;
 mod outbox;
+pub mod websocket;
 
 pub use clock::Clock;
 pub use deadlines::Deadlines;

@@ -1,1 +1,26 @@
-//! The MQTT wire: codec, session.
+//! The MQTT wire: codec, names, mapping.
+//!
+//! One model serves MQTT 3.1, 3.1.1 and 5; the version is an argument. Nothing here reads a clock, a socket or
+//! randomness, and nothing allocates per PUBLISH: a decoded packet borrows from the bytes it came in.
+//!
+//! ```text
+//! bytes ─ Decoder::next ─→ Packet<'_> ─→ session          session ─→ Packet::encode ─→ bytes
+//!              └─→ Fault (what to answer before closing)   TopicName ─ mapping ─→ subject, headers
+//! ```
+//!
+//! * [`codec`]: one file per packet, for both ends of a connection.
+//! * [`topic`]: names and filters with their rules.
+//! * [`mapping`]: topics to subjects and properties to headers, and back, without loss.
+
+pub mod codec;
+mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod mapping;
+mod reason;
+pub mod topic;
+mod version;
+
+pub use fault::{CloseWith, Fault};
+pub use reason::ReasonCode;
+pub use version::{Qos, Sender, Version};
