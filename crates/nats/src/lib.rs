@@ -12,6 +12,8 @@
 //! The behaviour follows nats-server, byte for byte where clients can tell; the tests hold bytes taken from it.
 
 pub mod codec;
+#[cfg(test)]
+mod fake;
 mod format;
 #[doc(hidden)]
 pub mod fuzzing;

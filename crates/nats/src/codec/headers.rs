@@ -51,17 +51,28 @@ pub fn status(block: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The pairs of a block as they are written, spaces around values removed; lines without a colon are passed over.
-pub fn lines(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = split_line(block).map_or(&b""[..], |(_, rest)| rest);
-    std::iter::from_fn(move || {
+pub fn lines(block: &[u8]) -> Lines<'_> {
+    Lines { rest: split_line(block).map_or(&b""[..], |(_, rest)| rest) }
+}
+
+/// See [`lines`].
+#[derive(Clone, Debug)]
+pub struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (line, tail) = split_line(rest)?;
-            rest = tail;
+            let (line, tail) = split_line(self.rest)?;
+            self.rest = tail;
             if let Some(colon) = memchr::memchr(b':', line) {
                 return Some((&line[..colon], trim(&line[colon + 1..])));
             }
         }
-    })
+    }
 }
 
 /// The first value of the header with this name, compared exactly as nats-server compares.
@@ -138,19 +149,23 @@ pub fn write(headers: &Headers<'_>, extra: &[Header<'_>], out: &mut Vec<u8>) {
 /// so that what another wire changed is not lost.
 fn kept_block<'a>(headers: &Headers<'a>) -> Option<&'a [u8]> {
     let mut block = None;
-    let mut own: Option<Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a>> = None;
+    let mut own: Option<Lines<'a>> = None;
     let mut same = true;
     headers.each(&mut |(name, value)| match &mut own {
         None if name == BLOCK => {
             block = value;
-            let lines = lines(value.unwrap_or_default()).filter(|(name, _)| *name != NULL);
-            own = Some(Box::new(lines));
+            own = Some(lines(value.unwrap_or_default()));
         }
         None => same = false,
-        Some(lines) => same &= lines.next() == value.map(|value| (name, value)),
+        Some(lines) => same &= next_visible(lines) == value.map(|value| (name, value)),
     });
-    same &= own.is_some_and(|mut lines| lines.next().is_none());
+    same &= own.is_some_and(|mut lines| next_visible(&mut lines).is_none());
     block.filter(|_| same).and_then(without_end)
+}
+
+/// The next line that [`visit`] shows.
+fn next_visible<'a>(lines: &mut Lines<'a>) -> Option<(&'a [u8], &'a [u8])> {
+    lines.find(|(name, _)| *name != NULL)
 }
 
 /// A block without its final empty line, if it has one: only then can lines be added to it.

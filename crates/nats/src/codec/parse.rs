@@ -164,7 +164,7 @@ fn publish<'a>(
         return Err(Fault::ControlLine);
     }
     let mut words: [&[u8]; 4] = [&[]; 4];
-    let count = split_words(arguments, &mut words).ok_or(Fault::Arguments)?;
+    let count = split_words(arguments, &mut words, is_space).ok_or(Fault::Arguments)?;
     let (subject, reply, headers, total) = match (with_headers, count) {
         (false, 2) => (words[0], &b""[..], &b"0"[..], words[1]),
         (false, 3) => (words[0], words[1], &b"0"[..], words[2]),
@@ -198,7 +198,7 @@ fn publish<'a>(
 
 fn subscribe(arguments: &[u8]) -> Result<Verb<'_>, Fault> {
     let mut words: [&[u8]; 3] = [&[]; 3];
-    match split_words(arguments, &mut words) {
+    match split_words(arguments, &mut words, is_space_or_return) {
         Some(2) => Ok(Verb::Subscribe { filter: words[0], group: None, sid: words[1] }),
         Some(3) => Ok(Verb::Subscribe { filter: words[0], group: Some(words[1]), sid: words[2] }),
         _ => Err(Fault::Arguments),
@@ -207,7 +207,7 @@ fn subscribe(arguments: &[u8]) -> Result<Verb<'_>, Fault> {
 
 fn unsubscribe(arguments: &[u8]) -> Result<Verb<'_>, Fault> {
     let mut words: [&[u8]; 2] = [&[]; 2];
-    match split_words(arguments, &mut words) {
+    match split_words(arguments, &mut words, is_space_or_return) {
         Some(1) => Ok(Verb::Unsubscribe { sid: words[0], deliveries_max: None }),
         // A maximum that is no number, or 0, means now: nats-server does so.
         Some(2) => {
@@ -280,12 +280,17 @@ fn may_become_verb(input: &[u8]) -> bool {
     })
 }
 
-/// Splits at spaces and tabs, also at stray CRs, as nats-server does; `None`: more words than `words` holds.
-fn split_words<'a>(arguments: &'a [u8], words: &mut [&'a [u8]]) -> Option<usize> {
+/// Splits between words; `None`: more words than `words` holds.
+#[inline]
+fn split_words<'a>(
+    arguments: &'a [u8],
+    words: &mut [&'a [u8]],
+    is_between: impl Fn(u8) -> bool,
+) -> Option<usize> {
     let mut count = 0;
     let mut start = None;
     for (at, byte) in arguments.iter().enumerate() {
-        if is_space(*byte) {
+        if is_between(*byte) {
             if let Some(from) = start.take() {
                 *words.get_mut(count)? = &arguments[from..at];
                 count += 1;
@@ -312,6 +317,11 @@ fn trim(mut arguments: &[u8]) -> &[u8] {
 
 fn is_space(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
+}
+
+/// nats-server reads over stray CRs in SUB and UNSUB, but not in PUB.
+fn is_space_or_return(byte: u8) -> bool {
+    is_space(byte) || byte == b'\r'
 }
 
 /// The longest verb with room for separators and the line end.
