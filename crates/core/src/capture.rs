@@ -33,7 +33,7 @@ pub(crate) fn store(port: &mut TurnPort<'_, '_>, captured: &[Captured<'_>]) {
     enqueue(port, captured, &mut results);
     for (message, result) in captured.iter().zip(results) {
         if let Some(ticket) = message.ticket {
-            let (lsn, outcome) = result.outcome(message.message.quality);
+            let (lsn, outcome) = result.outcome(message.hears_all);
             port.state.pending.push_ready(ticket, lsn, outcome);
         }
     }
@@ -93,10 +93,10 @@ impl Fate {
 
     /// The answer: of the stream that acknowledges; else whether all that wanted it stored it. A publisher that asked
     /// for quality is told of any refusal: a retry is deduplicated where it gives an id.
-    fn outcome(self, quality: Quality) -> (Lsn, Outcome) {
+    fn outcome(self, hears_all: bool) -> (Lsn, Outcome) {
         let outcome = match (self.acknowledged, self.refused) {
             (Some((_, Err(error))), _) => Outcome::Failed(error),
-            (Some(_), Some(error)) if quality > Quality::AtLeastOnce => Outcome::Failed(error),
+            (Some(_), Some(error)) if hears_all => Outcome::Failed(error),
             (Some((stream, Ok(stored))), _) => Outcome::Appended(AppendReply {
                 stream: Some(stream),
                 first: stored.offset,

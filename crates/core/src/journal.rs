@@ -63,9 +63,6 @@ pub trait Journal: Send + Sync {
 
     /// Everything at or below is on disk.
     fn durable(&self) -> Lsn;
-
-    /// The end of what was appended.
-    fn end(&self) -> Lsn;
 }
 
 /// A journal in memory, for tests: durability is moved by hand.
@@ -80,6 +77,11 @@ impl MemoryJournal {
     /// Everything appended so far becomes durable.
     pub fn sync(&self) {
         self.durable.store(self.end.load(Ordering::Acquire), Ordering::Release);
+    }
+
+    /// The end of what was appended.
+    pub fn end(&self) -> Lsn {
+        Lsn(self.end.load(Ordering::Acquire))
     }
 
     /// The durable frames with their start, for a replay into fresh state.
@@ -119,9 +121,5 @@ impl Journal for MemoryJournal {
 
     fn durable(&self) -> Lsn {
         Lsn(self.durable.load(Ordering::Acquire))
-    }
-
-    fn end(&self) -> Lsn {
-        Lsn(self.end.load(Ordering::Acquire))
     }
 }

@@ -192,14 +192,17 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
         }
         let for_sessions = set.sessions && message.quality > Quality::AtMostOnce;
         let stored = !set.captures.is_empty() || for_sessions || publish.retain;
-        let ticket = self.ticket_for(&publish, stored);
         let acknowledges = set.captures.first().is_some_and(|target| target.acknowledges);
+        // Captures that do not acknowledge are silent to NATS; a publisher that asked for quality hears of all.
+        let answers = stored && (acknowledges || publish.quality > Quality::AtMostOnce);
+        let ticket = self.ticket_for(&publish, answers);
         let received = live || publish.answered || acknowledges || for_sessions;
         if live {
             self.add_to_run(message, &set, publish.no_echo);
         }
         if stored {
-            self.captured.push(Captured { message, conditions: publish.conditions, set, ticket });
+            let hears_all = publish.quality > Quality::AtMostOnce;
+            self.captured.push(Captured { message, conditions: publish.conditions, set, ticket, hears_all });
         }
         Published { received, ticket }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Captured<'a> {
     pub(crate) conditions: Option<&'a Conditions<'a>>,
     pub(crate) set: Arc<MatchSet>,
     pub(crate) ticket: Option<Ticket>,
+    /// The publisher is told of a refusal by any stream, not only by the one that acknowledges.
+    pub(crate) hears_all: bool,
 }
 
 impl Scratch {
