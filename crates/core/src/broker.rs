@@ -93,6 +93,16 @@ impl Core {
         Arc::new(Link::new(ConnectionId(id), outlet))
     }
 
+    /// Connections ever opened.
+    pub fn connections_total(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Connections open now.
+    pub fn connections_open(&self) -> u64 {
+        self.connections_total().saturating_sub(self.counters.connections_closed.load(Ordering::Relaxed))
+    }
+
     /// The journal's durable position moved: wakes every connection that waits for it, once.
     pub fn committed(&self) {
         let waiters = std::mem::take(&mut *self.waiters.lock().expect("no panic holds the lock"));
