@@ -41,18 +41,21 @@ pub enum OpenError {
         supported: u32,
     },
     /// Files contradict each other in a way that no crash explains; nothing was changed.
-    #[error("`{name}` does not continue the lane: it starts at {first}, the lane ends at {end}")]
+    #[error("the lane runs in `{name}` up to {end}, what follows starts at {first}")]
     Inconsistent {
         /// The file.
         name: String,
-        /// Where it says that it starts.
+        /// Where the file after it says that it starts.
         first: Lsn,
-        /// Where the lane before it ends.
+        /// Where the groups in it end.
         end: Lsn,
     },
     /// Another writer took the lane while it was being opened. Try again with a higher epoch.
     #[error("another writer took the lane")]
     Fenced,
+    /// The object store did not answer. Try again later.
+    #[error("the object store does not answer")]
+    OutOfReach,
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),

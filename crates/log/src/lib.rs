@@ -23,7 +23,9 @@ mod file;
 mod format;
 mod ids;
 mod lane;
+mod memory;
 mod queue;
+mod recovery;
 mod scan;
 mod thread;
 mod watch;
@@ -36,4 +38,5 @@ pub use lane::{
     LaneEvent, Maintenance, OpenLane, Placed, Recovery, Replay, Step, StopReason, StoredFrame, Subscriber,
     Subscription,
 };
+pub use memory::{Bucket, BucketFaults, MemoryLane, MemoryLaneSettings};
 pub use thread::LaneThread;

@@ -53,7 +53,7 @@ enum Phase {
 }
 
 /// Frames that will become durable together.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct PendingGroup {
     start: u64,
     epoch: u64,

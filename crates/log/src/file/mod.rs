@@ -28,7 +28,6 @@ use crate::{LaneId, Lsn, OpenError, ReadError, SubmitError};
 mod names;
 mod open;
 mod read;
-mod recovery;
 mod spares;
 mod writer;
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError};
 
 use stele_io::{DiskError, DiskFile};
 
-use super::recovery::Scanner;
 use super::spares::Spare;
 use super::writer::Writer;
 use super::{FileLane, LaneFile, names};
@@ -15,6 +14,7 @@ use crate::format::file_header::{FILE_HEADER_BYTES, FILE_VERSION, FileHeader, Fi
 use crate::format::frame::FrameHeader;
 use crate::lane::{Damage, OpenLane, Recovery, Replay};
 use crate::queue::{Marks, PendingGroup};
+use crate::recovery::Scanner;
 use crate::scan::Medium;
 use crate::{Epoch, Lsn, OpenError};
 
@@ -54,20 +54,7 @@ impl FileLane {
         self.disk.sync_dir()?;
         let candidates = self.list()?;
         let last_index = candidates.last().map_or(0, |candidate| candidate.index);
-        let mut scanner = Scanner {
-            lane: self.id,
-            from: request.from.0,
-            replay,
-            epoch: 0,
-            epoch_seen: 0,
-            known_synced: 0,
-            log_start: 0,
-            end: 0,
-            clean: candidates.is_empty(),
-            frames: 0,
-            cut: None,
-            damage: Vec::new(),
-        };
+        let mut scanner = Scanner::new(request.from, replay);
         let (files, tail) = self.scan_all(candidates, &mut scanner)?;
         let oldest = files.first_key_value().map_or(0, |(first, _)| *first);
         let needed = scanner.log_start.max(scanner.from);
@@ -178,7 +165,7 @@ impl FileLane {
             }
             scanner.enter(&header);
             let bytes = read_whole(&file)?;
-            scanner.scan(&file.medium(&bytes, self.id.0), header.index, next_first)?;
+            scanner.scan(&file.medium(&bytes, self.id.0), &file.name, next_first)?;
             if place + 1 == count {
                 tail = Some(Tail { file, bytes, sealed });
             }

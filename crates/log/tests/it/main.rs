@@ -2,3 +2,5 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may panic and tell how to replay")]
 
 mod crash;
+mod damage;
+mod suite;

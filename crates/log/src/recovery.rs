@@ -4,38 +4,52 @@
 //! knows the place as synced, bytes have changed that were durable: they are named and skipped. If none
 //! does, the place was never acked: the lane is cut there.
 
-use super::names;
 use crate::format::commit::{CommitEntry, FLAG_CLEAN_STOP};
 use crate::format::frame::{FRAME_VERSION, KIND_COMMIT};
 use crate::lane::{Damage, Replay};
 use crate::queue::commit_record_bytes;
 use crate::scan::{FoundCommit, FoundGroup, GroupFault, Medium};
-use crate::{LaneId, Lsn, OpenError};
+use crate::{Lsn, OpenError};
 
 /// Walks the files of a lane in order.
-pub(super) struct Scanner<'a> {
-    pub(super) lane: LaneId,
-    pub(super) from: u64,
-    pub(super) replay: &'a mut dyn Replay,
+pub(crate) struct Scanner<'a> {
+    pub(crate) from: u64,
+    pub(crate) replay: &'a mut dyn Replay,
     /// Epoch of the last valid group.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     /// Highest epoch seen anywhere, even in what is cut.
-    pub(super) epoch_seen: u64,
-    pub(super) known_synced: u64,
-    pub(super) log_start: u64,
-    pub(super) end: u64,
-    pub(super) clean: bool,
-    pub(super) frames: u64,
-    pub(super) cut: Option<u64>,
-    pub(super) damage: Vec<Damage>,
+    pub(crate) epoch_seen: u64,
+    pub(crate) known_synced: u64,
+    pub(crate) log_start: u64,
+    pub(crate) end: u64,
+    pub(crate) clean: bool,
+    pub(crate) frames: u64,
+    pub(crate) cut: Option<u64>,
+    pub(crate) damage: Vec<Damage>,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(from: Lsn, replay: &'a mut dyn Replay) -> Self {
+        Self {
+            from: from.0,
+            replay,
+            epoch: 0,
+            epoch_seen: 0,
+            known_synced: 0,
+            log_start: 0,
+            end: 0,
+            clean: true,
+            frames: 0,
+            cut: None,
+            damage: Vec::new(),
+        }
+    }
+
     /// Reads one file from its first group on. `next_first` is where the next file begins.
-    pub(super) fn scan(
+    pub(crate) fn scan(
         &mut self,
         medium: &Medium<'_>,
-        index: u64,
+        name: &str,
         next_first: Option<u64>,
     ) -> Result<(), OpenError> {
         let mut lsn = medium.first_lsn;
@@ -47,7 +61,7 @@ impl Scanner<'_> {
                 }
                 Err(GroupFault::Newer(version)) => {
                     return Err(OpenError::NewerVersion {
-                        name: names::log(self.lane, index),
+                        name: name.to_owned(),
                         version: u32::from(version),
                         supported: u32::from(FRAME_VERSION),
                     });
@@ -58,7 +72,7 @@ impl Scanner<'_> {
                 },
             }
             if let Some(first) = next_first.filter(|first| *first < lsn) {
-                let name = names::log(self.lane, index + 1);
+                let name = name.to_owned();
                 return Err(OpenError::Inconsistent { name, first: Lsn(first), end: Lsn(lsn) });
             }
         }
@@ -66,7 +80,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    pub(super) fn report(&mut self, damage: Damage) {
+    pub(crate) fn report(&mut self, damage: Damage) {
         self.damage.push(damage);
         self.replay.damage(damage);
     }
