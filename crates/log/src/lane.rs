@@ -92,7 +92,8 @@ pub trait Lane: Send + Sync {
     /// durable one. Space is given back by [`Lane::maintain`] once the fact itself is durable.
     fn trim(&self, lsn: Lsn);
 
-    /// Commits what is queued, marks a clean end and closes. Without effect unless the lane is open.
+    /// Commits what is queued, marks a clean end, closes, and lets go of the medium. Nothing is written unless
+    /// the lane is open.
     /// `now` is as in [`Lane::step`]. False when the lane stopped before all was durable.
     fn close(&self, now: Instant) -> bool;
 
@@ -201,7 +202,8 @@ pub enum Maintenance {
 /// How to open a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenLane {
-    /// Frames below are not replayed: the LSN of the oldest snapshot that the user starts from.
+    /// Frames that start below are not replayed: the LSN of the oldest snapshot that the user starts from.
+    /// Below the log start, frames are replayed only as far as their space has not been given back yet.
     pub from: Lsn,
     /// The new epoch is at least this and higher than every epoch found.
     pub epoch_min: Epoch,
@@ -212,7 +214,8 @@ pub trait Replay {
     /// A durable, undamaged frame, in LSN order. The payload is borrowed from a large buffer: copy what is kept.
     fn frame(&mut self, frame: StoredFrame<'_>);
 
-    /// Durable bytes that cannot be read, in LSN order with the frames around them. A named partition is to be
+    /// Durable bytes that cannot be read, in LSN order with the frames around them; only a loss at the very
+    /// beginning is told last, because how much is needed there is known at the end. A named partition is to be
     /// quarantined from `base_offset` on: later frames of it still arrive.
     fn damage(&mut self, damage: Damage);
 }

@@ -27,6 +27,7 @@ mod memory;
 mod queue;
 mod recovery;
 mod scan;
+mod snapshot;
 mod thread;
 mod watch;
 
@@ -39,4 +40,7 @@ pub use lane::{
     Subscription,
 };
 pub use memory::{Bucket, BucketFaults, MemoryLane, MemoryLaneSettings};
+pub use snapshot::{
+    MACHINE_BYTES_MAX, Snapshot, SnapshotDamage, SnapshotError, SnapshotFound, SnapshotStore,
+};
 pub use thread::LaneThread;

@@ -213,12 +213,13 @@ impl Lane for FileLane {
 
     fn close(&self, now: Instant) -> bool {
         let mut writer = self.writer();
-        if writer.is_none() {
-            return false;
+        let mut closed = false;
+        if writer.is_some() {
+            self.queue.drain();
+            closed = self.commit_rest(&mut writer, now).is_ok();
+            self.stop(&mut writer, if closed { StopReason::Closed } else { StopReason::Poisoned });
         }
-        self.queue.drain();
-        let closed = self.commit_rest(&mut writer, now).is_ok();
-        self.stop(&mut writer, if closed { StopReason::Closed } else { StopReason::Poisoned });
+        // Also after a poisoning, so that another object may open the directory.
         self.files.write().unwrap_or_else(PoisonError::into_inner).clear();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed

@@ -9,6 +9,8 @@ use super::{FileLane, LaneFile, names};
 
 /// Recycled files beyond this number are removed instead.
 const SPARES_MAX: usize = 2;
+/// Bytes of zeros between two syncs while a file is prepared.
+const FILL_STEP_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Spares {
@@ -127,4 +129,15 @@ impl FileLane {
         let second = files.keys().nth(1).copied()?;
         if second > log_start { None } else { files.pop_first().map(|(_, file)| file) }
     }
+}
+
+/// Writes and syncs zeros in steps: one large sync would hold up the commits that wait behind it.
+fn fill(file: &dyn DiskFile, bytes: u64) -> Result<(), DiskError> {
+    let mut filled = 0;
+    while filled < bytes {
+        filled = bytes.min(filled + FILL_STEP_BYTES);
+        file.preallocate(filled)?;
+        file.sync_data()?;
+    }
+    Ok(())
 }

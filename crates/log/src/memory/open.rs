@@ -167,10 +167,11 @@ impl MemoryLane {
         for _ in 0..TRIES_MAX {
             match self.bucket.put_now(key, object.clone()) {
                 PutAnswer::Created => return Ok(true),
-                PutAnswer::Exists | PutAnswer::TimedOut => match self.bucket.get(key) {
-                    Some(found) => return Ok(is_put(&found, put_id)),
-                    None => {}
-                },
+                PutAnswer::Exists | PutAnswer::TimedOut => {
+                    if let Some(found) = self.bucket.get(key) {
+                        return Ok(is_put(&found, put_id));
+                    }
+                }
             }
         }
         Err(OpenError::OutOfReach)
