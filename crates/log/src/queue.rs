@@ -1,0 +1,424 @@
+//! The group builder: frames wait here, already placed and encoded, for the commit that takes them all.
+//!
+//! Positions are final at submission. That works because a group's commit record has a size that follows
+//! from its number of frames, and because groups follow each other without gaps, over files, too.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use crc_fast::crc32_iscsi;
+
+use crate::format::commit::{Commit, CommitEntry, commit_payload_bytes};
+use crate::format::frame::{FrameHeader, HEADER_BYTES, KIND_COMMIT, seal};
+use crate::lane::{Class, FRAME_BYTES_MAX, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Placed};
+use crate::{LaneId, Lsn, StopReason, SubmitError};
+
+/// Payloads up to this size are copied into the group's buffer; larger ones are written from where they are.
+const COPY_BYTES_MAX: usize = 4096;
+/// A group that has this many bytes takes no further submission: it bounds what one sync has to carry.
+const COMMIT_BYTES_MAX: u64 = 8 << 20;
+/// Buffers up to this capacity are used again.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+pub(crate) struct Queue {
+    lane: LaneId,
+    bytes_max: u64,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    /// Where the next frame goes.
+    next_lsn: u64,
+    closed: VecDeque<PendingGroup>,
+    open: Option<PendingGroup>,
+    /// Emptied groups, kept for their buffers.
+    kept: Vec<PendingGroup>,
+    /// Charge of everything submitted and not yet durable.
+    bytes: u64,
+    /// With a full disk: what may still be charged in all, and how much of it only essential frames may use.
+    room: Option<(u64, u64)>,
+    log_start: u64,
+    log_start_changed: bool,
+    driver_idle: bool,
+    driver: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Open { epoch: u64 },
+    Stopped(StopReason),
+}
+
+/// Frames that will become durable together.
+#[derive(Debug, Default)]
+pub(crate) struct PendingGroup {
+    start: u64,
+    epoch: u64,
+    lane: u16,
+    entries: Vec<CommitEntry>,
+    /// Where in `buffer` the header of each entry stands.
+    heads: Vec<usize>,
+    buffer: Vec<u8>,
+    /// Payloads that follow the buffer's byte at the given index.
+    shared: Vec<(usize, Bytes)>,
+    /// Bytes of the frames, without the commit record.
+    bytes: u64,
+    /// What this group adds to the queue's bytes.
+    charge: u64,
+}
+
+/// What the commit record says beside the list of frames.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    pub(crate) known_synced: u64,
+    pub(crate) log_start: u64,
+    pub(crate) flags: u32,
+}
+
+impl Queue {
+    pub(crate) fn new(lane: LaneId, bytes_max: u64) -> Self {
+        let state = State {
+            phase: Phase::Stopped(StopReason::Closed),
+            next_lsn: 0,
+            closed: VecDeque::new(),
+            open: None,
+            kept: Vec::new(),
+            bytes: 0,
+            room: None,
+            log_start: 0,
+            log_start_changed: false,
+            driver_idle: false,
+            driver: None,
+        };
+        Self { lane, bytes_max, state: Mutex::new(state) }
+    }
+
+    /// Begins to accept frames of `epoch` from position `next_lsn` on.
+    pub(crate) fn start(&self, epoch: u64, next_lsn: u64, log_start: u64) {
+        let mut state = self.state();
+        state.phase = Phase::Open { epoch };
+        state.next_lsn = next_lsn;
+        state.log_start = log_start;
+        state.log_start_changed = false;
+        state.room = None;
+        assert!(state.open.is_none() && state.closed.is_empty(), "stopping empties the queue");
+    }
+
+    /// Refuses frames from now on and drops those that wait.
+    pub(crate) fn stop(&self, reason: StopReason) {
+        let mut state = self.state();
+        state.phase = Phase::Stopped(reason);
+        state.open = None;
+        state.closed.clear();
+        state.bytes = 0;
+    }
+
+    /// Refuses frames from now on; those that wait can still be taken.
+    pub(crate) fn drain(&self) {
+        self.state().phase = Phase::Stopped(StopReason::Closed);
+    }
+
+    /// Why frames are refused; `None` while they are accepted.
+    pub(crate) fn stopped(&self) -> Option<StopReason> {
+        match self.state().phase {
+            Phase::Open { .. } => None,
+            Phase::Stopped(reason) => Some(reason),
+        }
+    }
+
+    pub(crate) fn submit(&self, frames: &[Frame], class: Class) -> Result<Placed, SubmitError> {
+        let bytes = check(frames)?;
+        // The checksums of payloads are the larger part of the work and need no lock.
+        let mut few = [0; 8];
+        let many: Vec<u32>;
+        let crcs: &[u32] = if frames.len() <= few.len() {
+            for (crc, frame) in few.iter_mut().zip(frames) {
+                *crc = crc32_iscsi(&frame.payload);
+            }
+            &few[..frames.len()]
+        } else {
+            many = frames.iter().map(|frame| crc32_iscsi(&frame.payload)).collect();
+            &many
+        };
+        let charge = bytes + commit_record_bytes(frames.len());
+        let mut state = self.state();
+        let epoch = match state.phase {
+            Phase::Open { epoch } => epoch,
+            Phase::Stopped(reason) => return Err(SubmitError::Stopped(reason)),
+        };
+        state.admit(charge, class, self.bytes_max)?;
+        state.bytes += charge;
+        let group = state.group_for(bytes, frames.len(), self.lane.0, epoch);
+        let first = group.start + group.bytes;
+        for (frame, crc) in frames.iter().zip(crcs) {
+            group.push(frame, *crc);
+        }
+        group.charge += charge;
+        let end = group.start + group.bytes;
+        state.next_lsn = end;
+        let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
+        drop(state);
+        if let Some(wake) = wake {
+            wake();
+        }
+        Ok(Placed { first: Lsn(first), end: Lsn(end) })
+    }
+
+    /// The next group to commit. `None` also notes that the driver will wait to be woken.
+    pub(crate) fn take(&self) -> Option<PendingGroup> {
+        let mut state = self.state();
+        if let Some(group) = state.closed.pop_front() {
+            return Some(group);
+        }
+        match state.open.take() {
+            Some(group) => {
+                state.next_lsn = group.end();
+                Some(group)
+            }
+            None => {
+                state.driver_idle = true;
+                None
+            }
+        }
+    }
+
+    /// A group without frames, unless some frames wait: they carry the marks as well.
+    pub(crate) fn take_empty(&self, epoch: u64) -> Option<PendingGroup> {
+        let mut state = self.state();
+        if state.open.is_some() || !state.closed.is_empty() {
+            return None;
+        }
+        let mut group = state.kept.pop().unwrap_or_default();
+        group.reset(state.next_lsn, self.lane.0, epoch);
+        state.next_lsn = group.end();
+        Some(group)
+    }
+
+    /// Gives back a group that is durable, or of which nothing is known any more.
+    pub(crate) fn give_back(&self, mut group: PendingGroup) {
+        let mut state = self.state();
+        state.bytes = state.bytes.saturating_sub(group.charge);
+        group.shared.clear();
+        if group.buffer.capacity() <= KEPT_BYTES_MAX && state.kept.len() < 2 {
+            state.kept.push(group);
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.state().bytes
+    }
+
+    /// `Some((room, reserve))` while the disk is full.
+    pub(crate) fn set_room(&self, room: Option<(u64, u64)>) {
+        self.state().room = room;
+    }
+
+    pub(crate) fn set_driver(&self, wake: Arc<dyn Fn() + Send + Sync>) {
+        self.state().driver = Some(wake);
+    }
+
+    pub(crate) fn trim(&self, lsn: u64) {
+        let mut state = self.state();
+        if lsn <= state.log_start {
+            return;
+        }
+        state.log_start = lsn;
+        state.log_start_changed = true;
+        let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
+        drop(state);
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+
+    /// The log start for the next commit record, and whether it waits to be written.
+    pub(crate) fn log_start(&self) -> (u64, bool) {
+        let state = self.state();
+        (state.log_start, state.log_start_changed)
+    }
+
+    /// Notes that a commit record with this log start was taken for writing.
+    pub(crate) fn log_start_written(&self, log_start: u64) {
+        let mut state = self.state();
+        if state.log_start == log_start {
+            state.log_start_changed = false;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn admit(&self, charge: u64, class: Class, bytes_max: u64) -> Result<(), SubmitError> {
+        // Essential frames may fill the queue twice as far: acks must pass where publishes wait.
+        let bytes_max = if class == Class::Essential { bytes_max.saturating_mul(2) } else { bytes_max };
+        if self.bytes > 0 && self.bytes + charge > bytes_max {
+            return Err(SubmitError::Busy);
+        }
+        if let Some((room, reserve)) = self.room {
+            let room = if class == Class::Essential { room } else { room.saturating_sub(reserve) };
+            if self.bytes + charge > room {
+                return Err(SubmitError::DiskFull);
+            }
+        }
+        Ok(())
+    }
+
+    fn group_for(&mut self, bytes: u64, frames: usize, lane: u16, epoch: u64) -> &mut PendingGroup {
+        let full = |group: &PendingGroup| {
+            group.bytes + bytes > COMMIT_BYTES_MAX || group.entries.len() + frames > GROUP_FRAMES_MAX
+        };
+        if let Some(group) = self.open.take_if(|group| full(group)) {
+            self.next_lsn = group.end();
+            self.closed.push_back(group);
+        }
+        let Self { open, kept, next_lsn, .. } = self;
+        open.get_or_insert_with(|| {
+            let mut group = kept.pop().unwrap_or_default();
+            group.reset(*next_lsn, lane, epoch);
+            group
+        })
+    }
+}
+
+impl PendingGroup {
+    /// A group without frames.
+    pub(crate) fn empty(start: u64, lane: u16, epoch: u64) -> Self {
+        Self { start, lane, epoch, ..Self::default() }
+    }
+
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Where the commit record ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.stored_bytes()
+    }
+
+    /// Bytes with the commit record.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.bytes + commit_record_bytes(self.entries.len())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Seals the headers for the file that the group goes to and appends the commit record.
+    pub(crate) fn finish(&mut self, incarnation: u64, marks: Marks) {
+        for head in &self.heads {
+            seal(&mut self.buffer[*head..*head + HEADER_BYTES], incarnation);
+        }
+        let at = self.buffer.len();
+        self.buffer.extend_from_slice(&[0; HEADER_BYTES]);
+        let commit = Commit {
+            group_start: self.start,
+            known_synced: marks.known_synced,
+            log_start: marks.log_start,
+            flags: marks.flags,
+            entries: std::mem::take(&mut self.entries),
+        };
+        commit.encode(&mut self.buffer);
+        self.entries = commit.entries;
+        let payload = &self.buffer[at + HEADER_BYTES..];
+        let header = FrameHeader {
+            kind: KIND_COMMIT,
+            lane: self.lane,
+            payload_bytes: u32::try_from(payload.len()).expect("a group's frames are bounded"),
+            payload_crc: crc32_iscsi(payload),
+            incarnation,
+            epoch: self.epoch,
+            lsn: self.start + self.bytes,
+            shard: 0,
+            count: 0,
+            partition: 0,
+            base_offset: 0,
+        };
+        self.buffer[at..at + HEADER_BYTES].copy_from_slice(&header.encode());
+    }
+
+    /// The finished group's bytes, in order.
+    pub(crate) fn slices(&self) -> Vec<IoSlice<'_>> {
+        let mut slices = Vec::with_capacity(self.shared.len() * 2 + 1);
+        let mut from = 0;
+        for (at, payload) in &self.shared {
+            slices.push(IoSlice::new(&self.buffer[from..*at]));
+            slices.push(IoSlice::new(payload));
+            from = *at;
+        }
+        slices.push(IoSlice::new(&self.buffer[from..]));
+        slices
+    }
+
+    fn reset(&mut self, start: u64, lane: u16, epoch: u64) {
+        self.start = start;
+        self.lane = lane;
+        self.epoch = epoch;
+        self.entries.clear();
+        self.heads.clear();
+        self.buffer.clear();
+        self.shared.clear();
+        self.bytes = 0;
+        self.charge = 0;
+    }
+
+    fn push(&mut self, frame: &Frame, payload_crc: u32) {
+        let lsn = self.start + self.bytes;
+        let header = FrameHeader {
+            kind: frame.kind,
+            lane: self.lane,
+            payload_bytes: u32::try_from(frame.payload.len()).expect("checked against FRAME_BYTES_MAX"),
+            payload_crc,
+            incarnation: 0,
+            epoch: self.epoch,
+            lsn,
+            shard: frame.shard,
+            count: frame.count,
+            partition: frame.partition,
+            base_offset: frame.base_offset,
+        };
+        self.heads.push(self.buffer.len());
+        self.buffer.extend_from_slice(&header.encode());
+        if frame.payload.len() <= COPY_BYTES_MAX {
+            self.buffer.extend_from_slice(&frame.payload);
+        } else {
+            self.shared.push((self.buffer.len(), frame.payload.clone()));
+        }
+        self.entries.push(CommitEntry {
+            shard: frame.shard,
+            count: frame.count,
+            partition: frame.partition,
+            base_offset: frame.base_offset,
+            lsn,
+        });
+        self.bytes += frame.stored_bytes();
+    }
+}
+
+/// Bytes of a commit record over `frames` frames, with its header.
+pub(crate) fn commit_record_bytes(frames: usize) -> u64 {
+    (HEADER_BYTES + commit_payload_bytes(frames)) as u64
+}
+
+fn check(frames: &[Frame]) -> Result<u64, SubmitError> {
+    if frames.is_empty() || frames.len() > GROUP_FRAMES_MAX {
+        return Err(SubmitError::Size);
+    }
+    let mut bytes = 0;
+    for frame in frames {
+        if frame.kind == KIND_COMMIT {
+            return Err(SubmitError::Kind);
+        }
+        if frame.payload.len() as u64 > u64::from(FRAME_BYTES_MAX) {
+            return Err(SubmitError::Size);
+        }
+        bytes += frame.stored_bytes();
+    }
+    if bytes > GROUP_BYTES_MAX { Err(SubmitError::Size) } else { Ok(bytes) }
+}
