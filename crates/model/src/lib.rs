@@ -11,6 +11,7 @@
 //! Nothing here reads a clock, a socket or a source of randomness: time comes in as [`Now`].
 
 mod append;
+pub mod batch;
 mod cursor;
 mod error;
 mod group;
