@@ -32,5 +32,8 @@ mod tests {
         crate::store::frames::check_golden(&put, GOLDEN);
     }
 
-    const GOLDEN: &str = "";
+    const GOLDEN: &str = concat!(
+        "0101070707070707070707070707070707",
+        "07ac020153000103612e3e010100000000000000000000000080e0ba84bf03000001010000000000",
+    );
 }

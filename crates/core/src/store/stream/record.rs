@@ -145,7 +145,8 @@ impl Decoded {
             append_time_ms: by_broker.then_some(header.max_timestamp_ms),
             spans: Vec::new(),
         };
-        decoded.spans = decoded.find(header.record_count).ok_or(Error::CorruptBatch("its records are damaged"))?;
+        decoded.spans =
+            decoded.find(header.record_count).ok_or(Error::CorruptBatch("its records are damaged"))?;
         Ok(decoded)
     }
 
@@ -169,7 +170,8 @@ impl Decoded {
     fn find(&self, count: i32) -> Option<Vec<(u32, u32, u32)>> {
         let mut rest = &self.plain[..];
         // A record has 7 bytes or more.
-        let mut spans = Vec::with_capacity((count.max(0) as usize).min(rest.len() / 7 + 1));
+        let mut spans: Vec<(u32, u32, u32)> =
+            Vec::with_capacity((count.max(0) as usize).min(rest.len() / 7 + 1));
         for _ in 0..count {
             let length = usize::try_from(varint(&mut rest)?).ok()?;
             let start = self.plain.len() - rest.len();

@@ -50,6 +50,14 @@ impl Posting {
         }
     }
 
+    /// The oldest `count`.
+    pub(crate) fn oldest(&self, count: usize) -> Vec<Offset> {
+        match self {
+            Self::One(offset) => (count > 0).then_some(*offset).into_iter().collect(),
+            Self::Many(offsets) => offsets.iter().take(count).copied().collect(),
+        }
+    }
+
     /// The newest below `before`.
     pub(crate) fn last_below(&self, before: Offset) -> Option<Offset> {
         match self {
@@ -238,7 +246,10 @@ mod tests {
         assert_eq!(names("b", None), [b"b"]);
         assert_eq!(names("a", None), Vec::<Vec<u8>>::new());
         let posting = subjects.get(b"a.x").expect("it has records");
-        assert_eq!((posting.first(), posting.last_below(9), posting.last_below(2)), (Some(0), Some(2), Some(0)));
+        assert_eq!(
+            (posting.first(), posting.last_below(9), posting.last_below(2)),
+            (Some(0), Some(2), Some(0))
+        );
         assert_eq!((posting.next(1), posting.next(3), posting.count(1, 9)), (Some(2), None, 1));
     }
 

@@ -230,9 +230,10 @@ impl Table {
     fn bit(&self, offset: Offset) -> bool {
         let Some(block) = self.block(offset) else { return false };
         u64::from(block.gone) == BLOCK
-            || block.bits.as_ref().is_some_and(|bits| {
-                bits[(offset % BLOCK / 64) as usize] >> (offset % 64) & 1 == 1
-            })
+            || block
+                .bits
+                .as_ref()
+                .is_some_and(|bits| bits[(offset % BLOCK / 64) as usize] >> (offset % 64) & 1 == 1)
     }
 
     fn set(&mut self, offset: Offset) {
