@@ -14,6 +14,7 @@ mod capture;
 mod connection;
 mod fan_out;
 mod journal;
+mod lane_journal;
 mod link;
 mod pending;
 mod port;
@@ -28,4 +29,5 @@ pub use router::Router;
 pub use scratch::{Output, Scratch};
 
 pub use journal::{FrameKind, Journal, JournalFrame, Lsn, MemoryJournal, StoredFrame};
+pub use lane_journal::{LaneJournal, Replayed};
 pub use link::{Inbox, Link, Outlet};

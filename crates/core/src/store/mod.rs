@@ -3,6 +3,28 @@
 //! The live side calls [`Store::capture`] for messages that streams capture and [`Store::request`] for everything
 //! else; the host calls [`Store::settle`] after each commit and [`Store::wake`] at deadlines.
 
+mod clock;
+mod context;
+mod cursor;
+mod cursors;
+mod directory;
+mod frames;
+mod groups;
+mod outbox;
+mod reads;
+mod sessions;
+mod settings;
+mod shard;
+#[allow(clippy::module_inception, reason = "the object that the module is named after")]
+mod store;
+mod stream;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+pub use settings::Settings;
+pub use store::Store;
+
 use crate::Link;
 use crate::journal::Lsn;
 use std::sync::Arc;

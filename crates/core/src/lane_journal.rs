@@ -1,0 +1,106 @@
+//! A journal on a lane of the log: the shards' frames become the lane's.
+
+use crate::journal::{FrameKind, Journal, JournalFrame, Lsn, StoredFrame};
+use bytes::Bytes;
+use std::sync::Arc;
+use stele_log::{Class, Damage, Frame, Lane, Replay, SubmitError};
+use stele_model::Error;
+
+const BATCH: u8 = 1;
+const DELTA: u8 = 2;
+
+/// The shards' view of a lane.
+pub struct LaneJournal {
+    lane: Arc<dyn Lane>,
+}
+
+impl LaneJournal {
+    /// The lane must be open.
+    pub fn new(lane: Arc<dyn Lane>) -> Self {
+        Self { lane }
+    }
+}
+
+impl Journal for LaneJournal {
+    fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
+        let new_data = frames.iter().any(|frame| frame.kind == FrameKind::Batch);
+        let class = if new_data { Class::Publish } else { Class::Essential };
+        let frames: Vec<Frame> = frames.iter().map(lane_frame).collect();
+        let placed = self.lane.submit(&frames, class).map_err(|error| neutral(&error))?;
+        let mut position = placed.first.0;
+        for frame in &frames {
+            let end = position + frame.stored_bytes();
+            // The group is durable as a whole.
+            stored.push(StoredFrame { lsn: Lsn(placed.end.0), position });
+            position = end;
+        }
+        Ok(())
+    }
+
+    fn read(&self, position: u64, length: u32) -> Result<Bytes, Error> {
+        self.lane.read(stele_log::Lsn(position), length).map_err(|error| {
+            tracing::error!(position, %error, "a stored frame cannot be read");
+            Error::Storage
+        })
+    }
+
+    fn durable(&self) -> Lsn {
+        Lsn(self.lane.durable().0)
+    }
+
+}
+
+fn lane_frame(frame: &JournalFrame) -> Frame {
+    Frame {
+        kind: match frame.kind {
+            FrameKind::Batch => BATCH,
+            FrameKind::Delta => DELTA,
+        },
+        shard: u32::from(frame.shard),
+        partition: frame.log,
+        base_offset: frame.base,
+        count: frame.count,
+        payload: frame.payload.clone(),
+    }
+}
+
+fn neutral(error: &SubmitError) -> Error {
+    match error {
+        SubmitError::Busy => Error::Overloaded,
+        SubmitError::DiskFull => Error::DiskFull,
+        SubmitError::Size => Error::MessageTooLarge,
+        error => {
+            tracing::debug!(%error, "the log refuses");
+            Error::Storage
+        }
+    }
+}
+
+/// Collects a lane's frames at its opening, as the store wants them.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// In the order of the log.
+    pub frames: Vec<(StoredFrame, JournalFrame)>,
+    /// What could not be read.
+    pub damage: Vec<Damage>,
+}
+
+impl Replay for Replayed {
+    fn frame(&mut self, frame: stele_log::StoredFrame<'_>) {
+        let kind = if frame.kind == BATCH { FrameKind::Batch } else { FrameKind::Delta };
+        let stored = StoredFrame { lsn: Lsn(frame.end().0), position: frame.lsn.0 };
+        let journal = JournalFrame {
+            shard: u16::try_from(frame.shard).unwrap_or(u16::MAX),
+            log: frame.partition,
+            kind,
+            base: frame.base_offset,
+            count: frame.count,
+            payload: Bytes::copy_from_slice(frame.payload),
+        };
+        self.frames.push((stored, journal));
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.damage.push(damage);
+    }
+}

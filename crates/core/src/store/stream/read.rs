@@ -1,0 +1,186 @@
+//! Whole batches for readers: found under the shard's lock, loaded and cut outside of it.
+
+use super::machine::Stream;
+use super::partition::Partition;
+use super::record::Decoded;
+use crate::journal::Journal;
+use crate::store::context::Context;
+use bytes::Bytes;
+use stele_model::batch::{Batch, Rewritten, rewrite_without, write_hole};
+use stele_model::{Error, Offset, ReadPart, TimeLookup};
+
+/// What a partition offers to a reader.
+#[derive(Debug, Default)]
+pub(crate) struct PartView {
+    /// The ends, as a reader sees them.
+    pub visible: Offset,
+    /// The log start.
+    pub log_start: Offset,
+    /// Batches in order.
+    pub batches: Vec<Located>,
+    /// Offsets to skip where there is nothing but a hole up to the end: first and last.
+    pub hole: Option<(Offset, Offset)>,
+    /// The bytes of all that.
+    pub bytes: u64,
+}
+
+/// A batch to load.
+#[derive(Debug)]
+pub(crate) struct Located {
+    held: Option<Bytes>,
+    position: u64,
+    frame: u32,
+    length: u32,
+    /// Offsets of gone records, where some are.
+    gone: Vec<Offset>,
+}
+
+/// About the bytes of a batch that only skips.
+const HOLE_BYTES: u64 = 80;
+
+impl Located {
+    /// Its bytes, without gone records (semantics 11).
+    pub(crate) fn load(self, journal: &dyn Journal, plain_bytes_max: usize) -> Result<Bytes, Error> {
+        let length = self.length as usize;
+        let bytes = match self.held {
+            Some(bytes) => bytes,
+            None => {
+                let payload = journal.read(self.position, self.frame)?;
+                if payload.len() < length {
+                    return Err(Error::Storage);
+                }
+                payload.slice(..length)
+            }
+        };
+        if self.gone.is_empty() {
+            return Ok(bytes);
+        }
+        let batch = Batch::parse(&bytes).map_err(|_| Error::Storage)?;
+        let mut out = Vec::with_capacity(length);
+        let is_gone = |offset: i64| self.gone.binary_search(&(offset as u64)).is_ok();
+        match rewrite_without(&batch, plain_bytes_max, |record| is_gone(record.offset), &mut out) {
+            Ok(Rewritten::Smaller(_)) => Ok(out.into()),
+            Ok(Rewritten::Whole) => Ok(bytes),
+            Ok(Rewritten::Nothing) => {
+                let header = batch.header();
+                write_hole(
+                    &mut out,
+                    header.base_offset,
+                    header.last_offset(),
+                    header.max_timestamp_ms,
+                    header.leader_epoch,
+                );
+                Ok(out.into())
+            }
+            Err(_) => Err(Error::Storage),
+        }
+    }
+}
+
+/// A batch that only moves a reader on.
+pub(crate) fn hole(hole: (Offset, Offset), leader_epoch: i32) -> Bytes {
+    let mut out = Vec::with_capacity(HOLE_BYTES as usize);
+    write_hole(&mut out, hole.0 as i64, hole.1 as i64, 0, leader_epoch);
+    out.into()
+}
+
+impl Stream {
+    /// Finds batches from an offset on: about `bytes_max`, the first one whole where `first` says so.
+    ///
+    /// # Errors
+    /// `PartitionNotFound`, `OffsetOutOfRange`.
+    pub(crate) fn view(
+        &self,
+        context: &Context,
+        part: &ReadPart,
+        bytes_max: u64,
+        first: bool,
+    ) -> Result<PartView, Error> {
+        let partition = self.partition(part.partition)?;
+        let (start, visible) = (partition.table.start(), partition.visible());
+        if part.from < start || part.from > partition.table.end() {
+            return Err(Error::OffsetOutOfRange);
+        }
+        let mut view = PartView { visible, log_start: start, ..PartView::default() };
+        let bytes_max = bytes_max.min(part.bytes_max);
+        for entry in partition.batches.from(part.from) {
+            if entry.base >= visible {
+                break;
+            }
+            let length = u64::from(entry.length);
+            if view.bytes + length > bytes_max && !(first && view.batches.is_empty()) {
+                break;
+            }
+            let gone = match entry.live == entry.count {
+                true => Vec::new(),
+                false => {
+                    (entry.base..entry.end()).filter(|offset| !partition.table.is_live(*offset)).collect()
+                }
+            };
+            view.bytes += length;
+            let held = partition.held(context, entry.base);
+            let (position, frame) = (entry.position, entry.frame);
+            view.batches.push(Located { held, position, frame, length: entry.length, gone });
+        }
+        let rest = partition.table.next_live(part.from).filter(|offset| *offset < visible);
+        if part.from < visible && rest.is_none() {
+            view.hole = Some((part.from, visible - 1));
+            view.batches.clear();
+            view.bytes = HOLE_BYTES;
+        }
+        Ok(view)
+    }
+
+    /// The first record at or after a wire time, or an end: offset and timestamp.
+    ///
+    /// # Errors
+    /// `PartitionNotFound`, the journal's.
+    pub(crate) fn lookup(
+        &self,
+        context: &Context,
+        lookup: &TimeLookup,
+    ) -> Result<Option<(Offset, i64)>, Error> {
+        let partition = self.partition(lookup.partition)?;
+        let visible = partition.visible();
+        match lookup.timestamp_ms {
+            -1 => return Ok(Some((visible, -1))),
+            -2 => return Ok(Some((partition.table.start(), -1))),
+            -3 => {
+                let Some(entry) = partition.batches.latest_wire() else { return Ok(None) };
+                let time = entry.time_max_ms;
+                return partition.find_time(context, entry.base, time, visible);
+            }
+            _ => {}
+        }
+        for entry in partition.batches.since_wire(lookup.timestamp_ms) {
+            let found = partition.find_time(context, entry.base, lookup.timestamp_ms, visible)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Partition {
+    /// The first record of a batch at or after a wire time.
+    fn find_time(
+        &self,
+        context: &Context,
+        base: Offset,
+        time_ms: i64,
+        visible: Offset,
+    ) -> Result<Option<(Offset, i64)>, Error> {
+        let entry = *self.batches.at(base).ok_or(Error::Internal("a batch went while it was read"))?;
+        let decoded = Decoded::new(&self.batch(context, &entry)?, context.settings.plain_bytes_max)?;
+        let found = decoded.records().find(|record| {
+            record.wire_time_ms >= time_ms && record.offset < visible && self.table.is_live(record.offset)
+        });
+        Ok(found.map(|record| (record.offset, record.wire_time_ms)))
+    }
+
+    /// A batch's bytes, if they are in memory.
+    pub(crate) fn held(&self, context: &Context, base: Offset) -> Option<Bytes> {
+        self.in_memory(base).or_else(|| context.cache.get(self.log, base))
+    }
+}

@@ -1,0 +1,199 @@
+//! The store as a whole, on a journal in memory.
+#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test, as it should")]
+
+mod streams;
+
+use super::*;
+use crate::link::{Link, Outlet};
+use crate::{Journal, MemoryJournal};
+use stele_model::*;
+
+/// A specification with defaults as JetStream has them.
+pub(crate) fn spec(name: &str, subjects: &[&str]) -> StreamSpec {
+    StreamSpec {
+        name: StreamName::new(name),
+        made_by: Wire::Nats,
+        subjects: subjects.iter().map(|subject| Filter::new(subject.as_bytes()).unwrap()).collect(),
+        partitions: 1,
+        acknowledges: true,
+        storage: Storage::File,
+        retention: Retention::Limits,
+        limits: Limits {
+            records_max: None,
+            bytes_max: None,
+            age_max_ns: None,
+            records_per_subject_max: None,
+            message_bytes_max: None,
+            batch_bytes_max: None,
+            cursors_max: None,
+            discard: Discard::Old,
+            discard_new_per_subject: false,
+        },
+        cleanup: CleanupPolicy::Delete,
+        dedup_window_ns: 120 * SECOND,
+        deny_delete: false,
+        deny_purge: false,
+        allow_rollup: true,
+        allow_message_ttl: true,
+        delete_marker_ttl_ns: 0,
+        sealed: false,
+        first_offset: 0,
+        stamps_time: false,
+        documents: Vec::new(),
+    }
+}
+
+pub(crate) const SECOND: u64 = 1_000_000_000;
+/// Some day in 2020.
+const START: u64 = 1_600_000_000 * SECOND;
+
+/// A store with one connection and a clock.
+pub(crate) struct World {
+    pub store: Store,
+    pub journal: Arc<MemoryJournal>,
+    pub now: Now,
+    pub link: Arc<Link>,
+    tickets: u64,
+}
+
+struct NoCaptures;
+
+impl Captures for NoCaptures {
+    fn set(&self, _: &StreamName, _: &[Filter], _: bool) {}
+    fn set_sessions(&self, _: &[Filter]) {}
+}
+
+struct NoOutlet;
+
+impl Outlet for NoOutlet {
+    fn send(&self, _: &[u8]) -> usize {
+        0
+    }
+    fn wake(&self) {}
+    fn queued(&self) -> usize {
+        0
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings { shards: 2, ..Settings::default() }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
+        let journal = Arc::new(MemoryJournal::default());
+        let now = Now { monotonic_ns: 1, wall_ns: START };
+        let store = Store::open(journal.clone(), Arc::new(NoCaptures), settings, now, []).unwrap();
+        let link = Arc::new(Link::new(ConnectionId(1), Arc::new(NoOutlet)));
+        Self { store, journal, now, link, tickets: 0 }
+    }
+
+    /// A store made anew from what is durable.
+    pub(crate) fn reopened(&self) -> Store {
+        Store::open(self.journal.clone(), Arc::new(NoCaptures), settings(), self.now, self.journal.replay())
+            .unwrap()
+    }
+
+    pub(crate) fn sync(&mut self) {
+        self.journal.sync();
+        self.store.settle(self.now);
+    }
+
+    pub(crate) fn pass(&mut self, ns: u64) {
+        self.now.monotonic_ns += ns;
+        self.now.wall_ns += ns;
+        self.store.wake(self.now);
+    }
+
+    pub(crate) fn caller(&mut self) -> Caller {
+        self.tickets += 1;
+        Caller { link: self.link.clone(), ticket: Ticket(self.tickets) }
+    }
+
+    pub(crate) fn ask(&mut self, request: Request) -> Answer {
+        let caller = self.caller();
+        self.store.request(self.now, &caller, request)
+    }
+
+    /// Asks, and everything becomes durable.
+    pub(crate) fn now(&mut self, request: Request) -> Result<Outcome, Error> {
+        match self.ask(request) {
+            Answer::Ready { outcome: Outcome::Failed(error), .. } => Err(error),
+            Answer::Ready { outcome, lsn } => {
+                assert!(lsn <= self.journal.end());
+                self.sync();
+                Ok(outcome)
+            }
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+
+    pub(crate) fn stream(&mut self, command: StreamCommand) -> Result<StreamReply, Error> {
+        match self.now(Request::Stream(command))? {
+            Outcome::Stream(reply) => Ok(reply),
+            other => panic!("not about streams: {other:?}"),
+        }
+    }
+
+    pub(crate) fn create(&mut self, spec: StreamSpec) -> StreamInfo {
+        self.stream(StreamCommand::Create(Box::new(spec))).unwrap().into_info().unwrap()
+    }
+
+    pub(crate) fn info(&mut self, name: &str) -> PartitionInfo {
+        let info = self.stream(StreamCommand::Info(StreamName::new(name))).unwrap().into_info().unwrap();
+        info.partitions.into_iter().next().unwrap()
+    }
+
+    /// Publishes and syncs.
+    pub(crate) fn publish(&mut self, stream: &str, subject: &str, payload: &str) -> Result<Stored, Error> {
+        self.publish_with(stream, subject, payload, Conditions::default())
+    }
+
+    pub(crate) fn publish_with(
+        &mut self,
+        stream: &str,
+        subject: &str,
+        payload: &str,
+        conditions: Conditions<'_>,
+    ) -> Result<Stored, Error> {
+        let message = message(subject, payload);
+        let mut results = Vec::new();
+        let capture = Capture { message, conditions: Some(&conditions) };
+        self.store.capture(self.now, &StreamName::new(stream), &[capture], &mut results);
+        self.sync();
+        results.pop().unwrap()
+    }
+
+    pub(crate) fn get(&mut self, stream: &str, selector: RecordSelector) -> Result<StoredRecord, Error> {
+        let stream = StreamName::new(stream);
+        match self.stream(StreamCommand::Get { stream, partition: 0, selector })? {
+            StreamReply::Record(record) => Ok(*record),
+            other => panic!("no record: {other:?}"),
+        }
+    }
+
+    /// What came through the link.
+    pub(crate) fn outcomes(&self) -> Vec<(Ticket, Outcome)> {
+        self.link.take_inbox().outcomes
+    }
+}
+
+pub(crate) fn message<'m>(subject: &'m str, payload: &'m str) -> Message<'m> {
+    Message {
+        subject: subject.as_bytes(),
+        reply: &[],
+        headers: Headers::none(),
+        payload: Some(payload.as_bytes()),
+        quality: Quality::AtLeastOnce,
+        retain: false,
+        from: ConnectionId(1),
+    }
+}
+
+pub(crate) fn filter(text: &str) -> Filter {
+    Filter::new(text.as_bytes()).unwrap()
+}
