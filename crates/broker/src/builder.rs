@@ -1,10 +1,12 @@
 //! Starting and stopping a broker.
 
 use crate::listen::Listen;
+use crate::storage::{Data, Driver, Storage, StorageError};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use stele_core::{Core, Durable, MemoryJournal, Router};
+use stele_admin::{About, Admin};
+use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory};
 use stele_nats::{NatsSession, NatsSettings};
 
@@ -15,6 +17,8 @@ const NATS_QUEUE_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Builder {
     nats: Listen,
+    http: Listen,
+    data: Data,
     nats_settings: NatsSettings,
     allow_anonymous_public: bool,
 }
@@ -22,6 +26,7 @@ pub struct Builder {
 /// A running broker. Dropping it ends its tasks without a goodbye; [`Broker::shutdown`] says it.
 pub struct Broker {
     hosted: Hosted,
+    driver: Driver,
     addresses: Addresses,
     core: Arc<Core>,
 }
@@ -31,6 +36,8 @@ pub struct Broker {
 pub struct Addresses {
     /// NATS.
     pub nats: Option<SocketAddr>,
+    /// Health, totals and metrics over HTTP.
+    pub http: Option<SocketAddr>,
 }
 
 /// Why a broker does not start.
@@ -48,6 +55,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The data.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// Anybody could connect from outside.
     #[error(
         "the {wire} listener on {listen} would be open to other machines without authentication; listen on 127.0.0.1, or say \
@@ -61,10 +71,24 @@ pub enum StartError {
     },
 }
 
+impl Addresses {
+    /// Those that are on, by the name of their flag, in the order of the ready line.
+    pub fn by_flag(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let all = [("nats", self.nats), ("http", self.http)];
+        all.into_iter().filter_map(|(wire, address)| Some((wire, address?)))
+    }
+}
+
 impl Default for Builder {
     fn default() -> Self {
         let free = Listen::On(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Self { nats: free, nats_settings: NatsSettings::default(), allow_anonymous_public: false }
+        Self {
+            nats: free,
+            http: free,
+            data: Data::Memory,
+            nats_settings: NatsSettings::default(),
+            allow_anonymous_public: false,
+        }
     }
 }
 
@@ -73,6 +97,20 @@ impl Builder {
     #[must_use]
     pub fn nats(mut self, listen: Listen) -> Self {
         self.nats = listen;
+        self
+    }
+
+    /// Where health, totals and metrics are served over HTTP; a free port on 127.0.0.1 unless said otherwise.
+    #[must_use]
+    pub fn http(mut self, listen: Listen) -> Self {
+        self.http = listen;
+        self
+    }
+
+    /// Where data is kept; in memory unless said otherwise.
+    #[must_use]
+    pub fn data(mut self, data: Data) -> Self {
+        self.data = data;
         self
     }
 
@@ -96,24 +134,43 @@ impl Builder {
     /// Says which listener, where, and what to do.
     pub async fn start(self) -> Result<Broker, StartError> {
         self.refuse_open_doors()?;
+        let clock = Clock::start();
+        let nats = bind("nats", self.nats, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
+        let http = bind("http", self.http, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
         let router = Arc::new(Router::default());
-        let journal = Arc::new(MemoryJournal::default());
-        let durable: Arc<dyn Durable> = Arc::new(crate::absent::Absent);
-        let core = Arc::new(Core::new(router, durable, journal, Box::new(random)));
-        let mut hosted = Hosted::start(core.clone(), Clock::start());
-        let mut addresses = Addresses::default();
-        for (address, bound) in bind("nats", self.nats, Overflow::Close, NATS_QUEUE_BYTES_MAX)? {
-            addresses.nats = addresses.nats.or(Some(address));
-            hosted.listen(bound.serve(nats_sessions(&self.nats_settings, address)));
+        let (storage, journal) = Storage::open(&self.data, &router, clock, random)?;
+        let core = Arc::new(Core::new(router, storage.clone(), journal, Box::new(random)));
+        let driver = storage.drive(&core)?;
+        let mut hosted = Hosted::start(core.clone(), clock);
+        hosted.spawn(storage.run(hosted.stop()));
+        let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
+        let addresses = Addresses { nats: first(&nats), http: first(&http) };
+        let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };
+        for (address, bound) in nats {
+            hosted.listen(bound.serve(nats_sessions(&nats_settings, address)));
         }
-        Ok(Broker { hosted, addresses, core })
+        let about = about(&nats_settings, &addresses, clock);
+        for (_, bound) in http {
+            let (admin, mut stop) = (Admin::new(core.clone(), about.clone()), hosted.stop());
+            hosted.spawn(async move {
+                if let Err(error) =
+                    admin.serve(bound.into_socket(), async move { stop.stopped().await }).await
+                {
+                    tracing::error!(%error, "the HTTP listener ended");
+                }
+            });
+        }
+        Ok(Broker { hosted, driver, addresses, core })
     }
 
     fn refuse_open_doors(&self) -> Result<(), StartError> {
-        if self.nats.is_public() && !self.allow_anonymous_public {
-            return Err(StartError::Anonymous { wire: "nats", listen: self.nats });
+        let listeners = [("nats", self.nats), ("http", self.http)];
+        match listeners.into_iter().find(|(_, listen)| listen.is_public()) {
+            Some((wire, listen)) if !self.allow_anonymous_public => {
+                Err(StartError::Anonymous { wire, listen })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -135,7 +192,10 @@ impl Broker {
 
     /// Stops: sessions hear it, what is outstanding is finished, all tasks have ended.
     pub async fn shutdown(self) {
-        self.hosted.shutdown().await;
+        let Self { hosted, driver, .. } = self;
+        hosted.shutdown().await;
+        // Blocks for one write and sync; nothing else runs on behalf of this broker any more.
+        driver.stop();
     }
 }
 
@@ -171,6 +231,30 @@ fn nats_sessions(settings: &NatsSettings, address: SocketAddr) -> SessionFactory
     let settings = NatsSettings { port: address.port(), host: address.ip().to_string(), ..settings.clone() };
     let settings = Arc::new(settings);
     Arc::new(move |peer: &Peer| Box::new(NatsSession::new(settings.clone(), peer.remote.ip())))
+}
+
+/// 56 characters that no other broker has, in the alphabet of NATS server ids.
+fn server_id() -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut id = String::from("S");
+    for _ in 0..5 {
+        let bits = random();
+        id.extend((0..11).map(|place| char::from(ALPHABET[(bits >> (place * 5)) as usize & 31])));
+    }
+    id
+}
+
+fn about(nats: &NatsSettings, addresses: &Addresses, clock: Clock) -> About {
+    About {
+        server_id: nats.server_id.clone(),
+        server_name: nats.server_name.clone(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        listeners: addresses
+            .by_flag()
+            .map(|(wire, address)| (wire.to_owned(), address.to_string()))
+            .collect(),
+        start_s: clock.now().wall_ns / 1_000_000_000,
+    }
 }
 
 fn random() -> u64 {

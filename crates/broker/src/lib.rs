@@ -9,10 +9,11 @@
 //! # }
 //! ```
 
-mod absent;
 mod builder;
 mod listen;
+mod storage;
 
 pub use builder::{Addresses, Broker, Builder, StartError};
 pub use listen::{Listen, ListenParseError};
 pub use stele_nats::NatsSettings;
+pub use storage::{Data, StorageError};

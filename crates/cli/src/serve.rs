@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use std::io::Write;
-use stele_broker::{Broker, Listen};
+use std::path::PathBuf;
+use stele_broker::{Broker, Data, Listen};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where to listen.
@@ -11,6 +12,12 @@ pub(crate) struct Arguments {
     /// The NATS listener: ADDRESS:PORT (port 0 picks a free one) or `off`. Default: port 4222 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:4222", value_parser = parse_listen, hide_default_value = true)]
     nats: Listen,
+    /// The HTTP listener for health, totals and metrics: ADDRESS:PORT or `off`. Default: port 8222 on loopback.
+    #[arg(long, value_name = "ADDR", default_value = "loopback:8222", value_parser = parse_listen, hide_default_value = true)]
+    http: Listen,
+    /// The directory that holds the data; made where it is missing, and locked.
+    #[arg(long, value_name = "DIR", default_value = "stele-data")]
+    data: PathBuf,
     /// Let anybody in on addresses that other machines can reach, without authentication.
     #[arg(long)]
     insecure_anonymous: bool,
@@ -31,6 +38,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let broker = Broker::builder()
         .nats(arguments.nats)
+        .http(arguments.http)
+        .data(Data::Directory(arguments.data))
         .insecure_anonymous(arguments.insecure_anonymous)
         .start()
         .await?;
@@ -47,8 +56,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 /// One line for whoever started us: everything accepts.
 fn say_ready(broker: &Broker) -> anyhow::Result<()> {
     let mut line = String::from("ready");
-    if let Some(address) = broker.addresses().nats {
-        line.push_str(&format!(" nats={address}"));
+    for (wire, address) in broker.addresses().by_flag() {
+        line.push_str(&format!(" {wire}={address}"));
     }
     line.push('\n');
     let mut stdout = std::io::stdout().lock();

@@ -47,7 +47,6 @@ impl Journal for LaneJournal {
     fn durable(&self) -> Lsn {
         Lsn(self.lane.durable().0)
     }
-
 }
 
 fn lane_frame(frame: &JournalFrame) -> Frame {

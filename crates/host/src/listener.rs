@@ -79,6 +79,11 @@ impl Bound {
         self.socket.local_addr()
     }
 
+    /// The socket itself, for a server of another kind.
+    pub fn into_socket(self) -> TcpListener {
+        self.socket
+    }
+
     /// Which sessions its connections get.
     pub fn serve(self, factory: SessionFactory) -> Listener {
         Listener { bound: self, factory }

@@ -1,0 +1,230 @@
+//! The durable side of a running broker: the lane with its threads, the store on it, and the task that serves what waits.
+//!
+//! ```text
+//!  lane thread ─ commit ─→ Core::committed (wakes publishers that wait for their ack)
+//!                   └────→ this task: Store::settle (readers, pulls), Store::wake (deadlines)
+//! ```
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+use stele_core::store::{Answer, Caller, Capture, OpenError, Settings, Store, Stored};
+use stele_core::{Core, Durable, LaneJournal, Lsn, Replayed, Router};
+use stele_host::{Clock, Stop};
+use stele_io::{Disk, RealDisk, SimDisk};
+use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane};
+use stele_model::{ConnectionId, Error, Now, Request, StreamName, Ticket};
+use tokio::sync::Notify;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+/// Why the data could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The directory or its lock.
+    #[error("the data directory cannot be used: {0}")]
+    Disk(#[from] stele_io::DiskError),
+    /// The log.
+    #[error("the log cannot be opened: {0}")]
+    Lane(#[from] stele_log::OpenError),
+    /// What is in the log.
+    #[error("the log cannot be replayed: {0}")]
+    Store(#[from] OpenError),
+    /// No thread.
+    #[error("the commit thread cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Where a broker keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// In this directory; an ack means that it is on disk.
+    Directory(std::path::PathBuf),
+    /// In memory: gone with the broker. For tests of applications.
+    Memory,
+}
+
+/// The store as the live side sees it, and what drives it.
+pub(crate) struct Storage {
+    store: Store,
+    lane: Arc<dyn Lane>,
+    clock: Clock,
+    news: Notify,
+    /// Something was committed since the last settle.
+    committed: std::sync::atomic::AtomicBool,
+    /// When the task wakes by itself (monotonic ns).
+    wakes_at: AtomicU64,
+    core: OnceLock<Weak<Core>>,
+}
+
+/// The lane's threads; stopped last.
+pub(crate) struct Driver {
+    storage: Arc<Storage>,
+    thread: Option<LaneThread>,
+}
+
+impl Storage {
+    /// Opens the log and replays it.
+    pub(crate) fn open(
+        data: &Data,
+        router: &Arc<Router>,
+        clock: Clock,
+        random: fn() -> u64,
+    ) -> Result<(Arc<Self>, Arc<LaneJournal>), StorageError> {
+        let disk: Arc<dyn Disk> = match data {
+            Data::Directory(path) => open_directory(path)?,
+            Data::Memory => Arc::new(SimDisk::new(0)),
+        };
+        let lane_settings = FileLaneSettings { salt: random(), ..FileLaneSettings::default() };
+        let lane: Arc<dyn Lane> = Arc::new(FileLane::new(LaneId(0), disk, lane_settings));
+        let mut replayed = Replayed::default();
+        let start = Instant::now();
+        let recovery = lane.open(OpenLane::default(), &mut replayed)?;
+        for damage in &replayed.damage {
+            tracing::error!(?damage, "stored bytes are damaged");
+        }
+        tracing::info!(
+            frames = recovery.frames,
+            clean = recovery.clean,
+            cut = recovery.cut.is_some(),
+            milliseconds = start.elapsed().as_millis() as u64,
+            "the log is open"
+        );
+        let journal = Arc::new(LaneJournal::new(lane.clone()));
+        let epoch = i32::try_from(recovery.epoch.0).unwrap_or(i32::MAX);
+        let settings = Settings { seed: random(), leader_epoch: epoch, ..Settings::default() };
+        let store = Store::open(journal.clone(), router.clone(), settings, clock.now(), replayed.frames)?;
+        let storage = Self {
+            store,
+            lane,
+            clock,
+            news: Notify::new(),
+            committed: false.into(),
+            wakes_at: AtomicU64::new(NEVER),
+            core: OnceLock::new(),
+        };
+        Ok((Arc::new(storage), journal))
+    }
+
+    /// Starts to commit. From now on the core hears of it.
+    pub(crate) fn drive(self: &Arc<Self>, core: &Arc<Core>) -> Result<Driver, StorageError> {
+        // A second core for one storage does not occur: the builder makes one of each.
+        let _ = self.core.set(Arc::downgrade(core));
+        let storage = Arc::downgrade(self);
+        self.lane.subscribe(Arc::new(move |event| {
+            if let Some(storage) = storage.upgrade() {
+                storage.on_lane_event(event);
+            }
+        }));
+        let on_trouble =
+            |error: &stele_io::DiskError| tracing::warn!(%error, "the log's files cannot be prepared");
+        let thread = LaneThread::start(self.lane.clone(), on_trouble).map_err(StorageError::Thread)?;
+        Ok(Driver { storage: self.clone(), thread: Some(thread) })
+    }
+
+    /// Shows to readers what became durable, and does what is due, until the stop.
+    pub(crate) async fn run(self: Arc<Self>, mut stop: Stop) {
+        let mut stopped = std::pin::pin!(stop.stopped());
+        loop {
+            let news = self.news.notified();
+            if self.committed.swap(false, Ordering::AcqRel) {
+                self.store.settle(self.clock.now());
+            }
+            let wakes_at = self.store.wake(self.clock.now()).unwrap_or(NEVER);
+            self.wakes_at.store(wakes_at, Ordering::Release);
+            // A deadline that came nearer before the store above would not be told.
+            if self.store.deadline().unwrap_or(NEVER) < wakes_at {
+                continue;
+            }
+            let timer = async {
+                match wakes_at {
+                    NEVER => std::future::pending().await,
+                    at => tokio::time::sleep_until(self.clock.instant(at).into()).await,
+                }
+            };
+            tokio::select! {
+                () = news => {}
+                () = timer => {}
+                () = &mut stopped => return,
+            }
+        }
+    }
+
+    fn on_lane_event(&self, event: LaneEvent) {
+        let core = self.core.get().and_then(Weak::upgrade);
+        match event {
+            LaneEvent::Durable(_) => {
+                if let Some(core) = core {
+                    core.committed();
+                }
+                self.committed.store(true, Ordering::Release);
+                self.news.notify_one();
+            }
+            LaneEvent::Stopped(reason) => {
+                tracing::error!(?reason, "the log stopped; nothing more is acknowledged");
+                if let Some(core) = core {
+                    core.log_failed();
+                }
+            }
+        }
+    }
+
+    /// The task must wake earlier than it thinks.
+    fn nudge(&self) {
+        if self.store.deadline().is_some_and(|deadline| deadline < self.wakes_at.load(Ordering::Acquire)) {
+            self.news.notify_one();
+        }
+    }
+}
+
+fn open_directory(path: &Path) -> Result<Arc<dyn Disk>, StorageError> {
+    Ok(RealDisk::open(path)?)
+}
+
+impl Durable for Storage {
+    fn capture(
+        &self,
+        now: Now,
+        stream: &StreamName,
+        messages: &[Capture<'_>],
+        results: &mut Vec<Result<Stored, Error>>,
+    ) -> Lsn {
+        let lsn = self.store.capture(now, stream, messages, results);
+        self.nudge();
+        lsn
+    }
+
+    fn enqueue(&self, _: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
+        results.extend(messages.iter().map(|_| Err(Error::NotAllowed("stored sessions are not served"))));
+        Lsn(0)
+    }
+
+    fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
+        let answer = self.store.request(now, caller, request);
+        self.nudge();
+        answer
+    }
+
+    fn cancel(&self, link: ConnectionId, ticket: Ticket) {
+        self.store.cancel(link, ticket);
+    }
+
+    fn detach(&self, link: ConnectionId) {
+        self.store.detach(link);
+    }
+}
+
+impl Driver {
+    /// Commits what is left and closes the log. Blocks for one write and sync.
+    pub(crate) fn stop(mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.stop();
+        }
+        self.storage.store.flush();
+        if !self.storage.lane.close(Instant::now()) {
+            tracing::error!("the log could not be closed cleanly");
+        }
+    }
+}
