@@ -1,0 +1,66 @@
+//! `test` and `check`: what must be green before a change is taken.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::report::Report;
+use crate::{foreign, root, tidy};
+
+/// Everything that this machine can test, cheapest first.
+pub(crate) fn all() -> anyhow::Result<bool> {
+    let mut report = Report::default();
+    report.step("formatting", cargo().args(["fmt", "--all", "--check"]));
+    report.check("tidy", || tidy::verb(false));
+    report.step("lints", &mut lints());
+    // One build for the binary and every test, so that one set of features is compiled.
+    if report.step("build", cargo().args(["build", "--workspace", "--bins", "--tests"])) {
+        let binary = target_folder().join("debug/stele");
+        report.tests(
+            "tests: unit, simulation, fuzz corpora, real Rust clients",
+            cargo().args(["test", "--workspace", "--no-fail-fast"]).env("STELE_BIN", &binary),
+        )?;
+        foreign::against_stele(&mut report, &binary)?;
+    }
+    report.skip("guide-old", "the guide's own dependency set has a verb of its own: cargo xtask guide-old");
+    report.skip("peers", "the real servers have a verb of their own: cargo xtask peers test");
+    Ok(report.finish())
+}
+
+/// The part that takes a minute.
+pub(crate) fn fast() -> anyhow::Result<bool> {
+    let mut report = Report::default();
+    report.step("formatting", cargo().args(["fmt", "--all", "--check"]));
+    report.check("tidy", || tidy::verb(false));
+    report.step("lints", &mut lints());
+    report.tests(
+        "unit tests",
+        cargo().args([
+            "test",
+            "--workspace",
+            "--exclude",
+            "stele-examples",
+            "--lib",
+            "--bins",
+            "--no-fail-fast",
+        ]),
+    )?;
+    Ok(report.finish())
+}
+
+/// Cargo, in the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target_folder() -> PathBuf {
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+fn lints() -> Command {
+    let mut command = cargo();
+    command.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    command
+}
