@@ -1,7 +1,7 @@
 //! Runs steps and counts what they proved.
 //!
-//! A step is a command or a check. A `cargo test` step counts as many tests as its `test result` lines say; every
-//! other step counts as one. Tests that found nothing to test against say so in the file that
+//! A step is a command or a check. A step that runs tests counts as many as its output says; every other step counts
+//! as one. Tests that found nothing to test against say so in the file that
 //! `STELE_SKIP_LOG` names, one line each; they are counted as skipped, not as passed.
 
 use std::io::{BufRead, BufReader, Write};
@@ -37,7 +37,7 @@ impl Report {
         self.close(name, began, passed)
     }
 
-    /// Runs a `cargo test` command and counts its tests.
+    /// Runs a command that runs tests, and counts them.
     pub(crate) fn tests(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
         let began = Self::announce(name);
         let skip_log = skip_log_path();
@@ -111,7 +111,7 @@ impl Report {
     }
 }
 
-/// The counts of libtest's closing lines.
+/// The counts of libtest's closing lines, and of the `ok NAME` and `not ok NAME: why` of the foreign clients.
 #[derive(Default)]
 struct Tally {
     passed: u64,
@@ -121,6 +121,8 @@ struct Tally {
 
 impl Tally {
     fn read(&mut self, line: &str) {
+        self.passed += u64::from(line.starts_with("ok "));
+        self.failed += u64::from(line.starts_with("not ok "));
         let Some(counts) = line.strip_prefix("test result: ") else { return };
         for part in counts.split(['.', ';']) {
             let mut words = part.split_whitespace();
@@ -158,5 +160,14 @@ mod tests {
             "test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s",
         );
         assert_eq!((tally.passed, tally.failed, tally.ignored), (14, 4, 1));
+    }
+
+    #[test]
+    fn reads_what_foreign_clients_print() {
+        let mut tally = Tally::default();
+        tally.read("ok go nats.go request/reply");
+        tally.read("not ok go nats.go key/value: timeout");
+        tally.read("test report::tests::one ... ok");
+        assert_eq!((tally.passed, tally.failed), (1, 1));
     }
 }

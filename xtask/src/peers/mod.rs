@@ -12,15 +12,16 @@ use std::process::Command;
 
 use anyhow::Context;
 
+pub(crate) use self::install::{copy_jars, run};
 use crate::report::Report;
 use crate::test::{cargo, target_folder};
 
 /// Dispatches `cargo xtask peers ...`.
 pub(crate) fn verb(words: &[&str]) -> anyhow::Result<bool> {
     match words {
-        ["install"] => install::everything().map(|()| true),
+        ["install"] => install().map(|()| true),
         ["start"] => {
-            install::everything()?;
+            install()?;
             start().map(|running| println!("{running}")).map(|()| true)
         }
         ["stop"] => stop().map(|()| true),
@@ -28,6 +29,11 @@ pub(crate) fn verb(words: &[&str]) -> anyhow::Result<bool> {
         ["test", filter @ ..] => test(filter),
         _ => anyhow::bail!("peers install | start | stop | status | test [FILTER]"),
     }
+}
+
+/// Installs all three, where they are missing.
+pub(crate) fn install() -> anyhow::Result<()> {
+    install::everything()
 }
 
 /// The addresses of the real servers while they run.
@@ -72,7 +78,7 @@ pub(crate) fn stop() -> anyhow::Result<()> {
 /// Runs the guide's programs against the real servers. The tests start their own nats-server and Mosquitto, since
 /// some of them stop and restart it; Kafka takes seconds to start and is shared.
 fn test(filter: &[&str]) -> anyhow::Result<bool> {
-    install::everything()?;
+    install()?;
     stop()?;
     let kafka = free_address()?;
     start::kafka(kafka, free_address()?)?;

@@ -1,0 +1,9 @@
+//! The guide's programs as tests of what their blocks claim.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::large_futures, reason = "a test's future may be large: there is one")]
+#![allow(clippy::print_stderr, reason = "a test that skips says so")]
+
+mod cut;
+mod guide;
+mod process;
+mod target;
