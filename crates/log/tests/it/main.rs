@@ -8,4 +8,5 @@
 
 mod crash;
 mod damage;
+mod files;
 mod suite;
