@@ -21,6 +21,7 @@
 mod error;
 mod file;
 mod format;
+mod group;
 mod ids;
 mod lane;
 mod memory;

@@ -4,19 +4,15 @@
 //! from its number of frames, and because groups follow each other without gaps, over files, too.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use crc_fast::crc32_iscsi;
 
-use crate::format::commit::{Commit, CommitEntry, commit_payload_bytes};
-use crate::format::frame::{FrameHeader, HEADER_BYTES, KIND_COMMIT, seal};
+use crate::format::frame::KIND_COMMIT;
+use crate::group::{PendingGroup, commit_record_bytes};
 use crate::lane::{Class, FRAME_BYTES_MAX, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Placed};
 use crate::{LaneId, Lsn, StopReason, SubmitError};
 
-/// Payloads up to this size are copied into the group's buffer; larger ones are written from where they are.
-const COPY_BYTES_MAX: usize = 4096;
 /// A group that has this many bytes takes no further submission: it bounds what one sync has to carry.
 const COMMIT_BYTES_MAX: u64 = 8 << 20;
 /// Buffers up to this capacity are used again.
@@ -50,32 +46,6 @@ struct State {
 enum Phase {
     Open { epoch: u64 },
     Stopped(StopReason),
-}
-
-/// Frames that will become durable together.
-#[derive(Debug, Default)]
-pub(crate) struct PendingGroup {
-    start: u64,
-    epoch: u64,
-    lane: u16,
-    entries: Vec<CommitEntry>,
-    /// Where in `buffer` the header of each entry stands.
-    heads: Vec<usize>,
-    buffer: Vec<u8>,
-    /// Payloads that follow the buffer's byte at the given index.
-    shared: Vec<(usize, Bytes)>,
-    /// Bytes of the frames, without the commit record.
-    bytes: u64,
-    /// What this group adds to the queue's bytes.
-    charge: u64,
-}
-
-/// What the commit record says beside the list of frames.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Marks {
-    pub(crate) known_synced: u64,
-    pub(crate) log_start: u64,
-    pub(crate) flags: u32,
 }
 
 impl Queue {
@@ -152,12 +122,12 @@ impl Queue {
         state.admit(charge, class, self.bytes_max)?;
         state.bytes += charge;
         let group = state.group_for(bytes, frames.len(), self.lane.0, epoch);
-        let first = group.start + group.bytes;
+        let first = group.start() + group.bytes;
         for (frame, crc) in frames.iter().zip(crcs) {
             group.push(frame, *crc);
         }
         group.charge += charge;
-        let end = group.start + group.bytes;
+        let end = group.start() + group.bytes;
         state.next_lsn = end;
         let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
         drop(state);
@@ -201,8 +171,7 @@ impl Queue {
     pub(crate) fn give_back(&self, mut group: PendingGroup) {
         let mut state = self.state();
         state.bytes = state.bytes.saturating_sub(group.charge);
-        group.shared.clear();
-        if group.buffer.capacity() <= KEPT_BYTES_MAX && state.kept.len() < 2 {
+        if group.release() <= KEPT_BYTES_MAX && state.kept.len() < 2 {
             state.kept.push(group);
         }
     }
@@ -271,7 +240,7 @@ impl State {
 
     fn group_for(&mut self, bytes: u64, frames: usize, lane: u16, epoch: u64) -> &mut PendingGroup {
         let full = |group: &PendingGroup| {
-            group.bytes + bytes > COMMIT_BYTES_MAX || group.entries.len() + frames > GROUP_FRAMES_MAX
+            group.bytes + bytes > COMMIT_BYTES_MAX || group.frames() + frames > GROUP_FRAMES_MAX
         };
         if let Some(group) = self.open.take_if(|group| full(group)) {
             self.next_lsn = group.end();
@@ -284,126 +253,6 @@ impl State {
             group
         })
     }
-}
-
-impl PendingGroup {
-    /// A group without frames.
-    pub(crate) fn empty(start: u64, lane: u16, epoch: u64) -> Self {
-        Self { start, lane, epoch, ..Self::default() }
-    }
-
-    pub(crate) fn start(&self) -> u64 {
-        self.start
-    }
-
-    /// Where the commit record ends.
-    pub(crate) fn end(&self) -> u64 {
-        self.start + self.stored_bytes()
-    }
-
-    /// Bytes with the commit record.
-    pub(crate) fn stored_bytes(&self) -> u64 {
-        self.bytes + commit_record_bytes(self.entries.len())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Seals the headers for the file that the group goes to and appends the commit record.
-    pub(crate) fn finish(&mut self, incarnation: u64, marks: Marks) {
-        for head in &self.heads {
-            seal(&mut self.buffer[*head..*head + HEADER_BYTES], incarnation);
-        }
-        let at = self.buffer.len();
-        self.buffer.extend_from_slice(&[0; HEADER_BYTES]);
-        let commit = Commit {
-            group_start: self.start,
-            known_synced: marks.known_synced,
-            log_start: marks.log_start,
-            flags: marks.flags,
-            entries: std::mem::take(&mut self.entries),
-        };
-        commit.encode(&mut self.buffer);
-        self.entries = commit.entries;
-        let payload = &self.buffer[at + HEADER_BYTES..];
-        let header = FrameHeader {
-            kind: KIND_COMMIT,
-            lane: self.lane,
-            payload_bytes: u32::try_from(payload.len()).expect("a group's frames are bounded"),
-            payload_crc: crc32_iscsi(payload),
-            incarnation,
-            epoch: self.epoch,
-            lsn: self.start + self.bytes,
-            shard: 0,
-            count: 0,
-            partition: 0,
-            base_offset: 0,
-        };
-        self.buffer[at..at + HEADER_BYTES].copy_from_slice(&header.encode());
-    }
-
-    /// The finished group's bytes, in order.
-    pub(crate) fn slices(&self) -> Vec<IoSlice<'_>> {
-        let mut slices = Vec::with_capacity(self.shared.len() * 2 + 1);
-        let mut from = 0;
-        for (at, payload) in &self.shared {
-            slices.push(IoSlice::new(&self.buffer[from..*at]));
-            slices.push(IoSlice::new(payload));
-            from = *at;
-        }
-        slices.push(IoSlice::new(&self.buffer[from..]));
-        slices
-    }
-
-    fn reset(&mut self, start: u64, lane: u16, epoch: u64) {
-        self.start = start;
-        self.lane = lane;
-        self.epoch = epoch;
-        self.entries.clear();
-        self.heads.clear();
-        self.buffer.clear();
-        self.shared.clear();
-        self.bytes = 0;
-        self.charge = 0;
-    }
-
-    fn push(&mut self, frame: &Frame, payload_crc: u32) {
-        let lsn = self.start + self.bytes;
-        let header = FrameHeader {
-            kind: frame.kind,
-            lane: self.lane,
-            payload_bytes: u32::try_from(frame.payload.len()).expect("checked against FRAME_BYTES_MAX"),
-            payload_crc,
-            incarnation: 0,
-            epoch: self.epoch,
-            lsn,
-            shard: frame.shard,
-            count: frame.count,
-            partition: frame.partition,
-            base_offset: frame.base_offset,
-        };
-        self.heads.push(self.buffer.len());
-        self.buffer.extend_from_slice(&header.encode());
-        if frame.payload.len() <= COPY_BYTES_MAX {
-            self.buffer.extend_from_slice(&frame.payload);
-        } else {
-            self.shared.push((self.buffer.len(), frame.payload.clone()));
-        }
-        self.entries.push(CommitEntry {
-            shard: frame.shard,
-            count: frame.count,
-            partition: frame.partition,
-            base_offset: frame.base_offset,
-            lsn,
-        });
-        self.bytes += frame.stored_bytes();
-    }
-}
-
-/// Bytes of a commit record over `frames` frames, with its header.
-pub(crate) fn commit_record_bytes(frames: usize) -> u64 {
-    (HEADER_BYTES + commit_payload_bytes(frames)) as u64
 }
 
 fn check(frames: &[Frame]) -> Result<u64, SubmitError> {

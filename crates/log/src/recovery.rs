@@ -6,8 +6,8 @@
 
 use crate::format::commit::{CommitEntry, FLAG_CLEAN_STOP};
 use crate::format::frame::{FRAME_VERSION, KIND_COMMIT};
+use crate::group::commit_record_bytes;
 use crate::lane::{Damage, Replay};
-use crate::queue::commit_record_bytes;
 use crate::scan::{FoundCommit, FoundGroup, GroupFault, Medium};
 use crate::{Lsn, OpenError};
 

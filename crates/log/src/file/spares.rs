@@ -58,9 +58,7 @@ impl FileLane {
             names::spare(self.id, spares.next_number)
         };
         let file = self.disk.create(&name)?;
-        let filled =
-            if bytes == 0 { Ok(()) } else { file.preallocate(bytes).and_then(|()| file.sync_data()) };
-        if let Err(error) = filled {
+        if let Err(error) = fill(&*file, bytes) {
             // Give the room back; the first error is the one to tell.
             let _ = self.disk.remove(&name);
             return Err(error);

@@ -10,7 +10,7 @@ use stele_io::DiskError;
 use super::{FileLane, LaneFile};
 use crate::format::commit::FLAG_CLEAN_STOP;
 use crate::format::file_header::{FILE_HEADER_BYTES, FileHeader};
-use crate::queue::{Marks, PendingGroup};
+use crate::group::{Marks, PendingGroup};
 use crate::{Step, StopReason};
 
 use super::names;

@@ -22,11 +22,12 @@ use stele_io::DiskError;
 
 use crate::format::commit::FLAG_CLEAN_STOP;
 use crate::format::frame::HEADER_BYTES;
+use crate::group::{Marks, PendingGroup};
 use crate::lane::{
     Class, FRAME_BYTES_MAX, Frame, Lane, Maintenance, OpenLane, Placed, Recovery, Replay, Step, StopReason,
     Subscriber, Subscription,
 };
-use crate::queue::{Marks, PendingGroup, Queue};
+use crate::queue::Queue;
 use crate::scan::Medium;
 use crate::watch::Watch;
 use crate::{LaneId, Lsn, OpenError, ReadError, SubmitError};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use stele_io::{Disk, SimDisk, SimFaults};
+use stele_io::{SimDisk, SimFaults};
 use stele_log::{
     Bucket, BucketFaults, Class, Damage, Epoch, FRAME_BYTES_MAX, FileLane, FileLaneSettings, Frame, Lane,
     LaneEvent, LaneId, LaneThread, Lsn, Maintenance, MemoryLane, MemoryLaneSettings, OpenLane, Placed,
@@ -32,7 +32,7 @@ fn memory_with(timeouts_per_mille: u32) -> Make {
     })
 }
 
-fn small() -> FileLaneSettings {
+pub(crate) fn small() -> FileLaneSettings {
     FileLaneSettings {
         file_bytes_min: 16 << 10,
         file_bytes_max: 32 << 10,
@@ -318,35 +318,7 @@ fn a_full_disk_still_takes_essential_frames() {
     settle(&lane);
 }
 
-#[test]
-fn an_idle_lane_marks_its_end_and_rests() {
-    let lane = FileLane::new(LaneId(0), Arc::new(SimDisk::new(5)), small());
-    open(&lane, 0);
-    let now = Instant::now();
-    assert_eq!(lane.step(now), Step::Idle { wake_at: None });
-    lane.submit(&[frame(2, 100)], Class::Publish).unwrap();
-    assert!(matches!(lane.step(now), Step::Durable(_)));
-    let due = now + Duration::from_millis(50);
-    assert_eq!(lane.step(now), Step::Idle { wake_at: Some(due) });
-    assert!(matches!(lane.step(due), Step::Durable(_)));
-    assert_eq!(lane.step(due), Step::Idle { wake_at: None });
-}
-
-#[test]
-fn a_directory_has_one_owner_and_stays_small() {
-    let disk = SimDisk::new(5);
-    let make = || FileLane::new(LaneId(0), Arc::new(disk.clone()), FileLaneSettings::default());
-    let lane = make();
-    open(&lane, 0);
-    assert!(make().open(OpenLane::default(), &mut Seen::default()).is_err());
-    let bytes: usize = disk.contents().iter().map(|(_, bytes)| bytes.len()).sum();
-    assert!(bytes <= 8 << 20, "{bytes}");
-    lane.close(Instant::now());
-    open(&make(), 0);
-    assert!(disk.list().unwrap().iter().all(|name| name.starts_with("lane-0000")));
-}
-
-fn open(lane: &dyn Lane, from: u64) -> (Recovery, Vec<(Lsn, Frame)>) {
+pub(crate) fn open(lane: &dyn Lane, from: u64) -> (Recovery, Vec<(Lsn, Frame)>) {
     open_at(lane, OpenLane { from: Lsn(from), epoch_min: Epoch(0) })
 }
 
@@ -375,13 +347,13 @@ fn settle(lane: &dyn Lane) {
     }
 }
 
-fn frame(id: u64, bytes: usize) -> Frame {
+pub(crate) fn frame(id: u64, bytes: usize) -> Frame {
     let payload = Bytes::from(vec![id as u8; bytes]);
     Frame { kind: 1, shard: 2, partition: id % 5, base_offset: id, count: 3, payload }
 }
 
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     frames: Vec<(Lsn, Frame)>,
 }
 
