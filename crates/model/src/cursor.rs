@@ -209,6 +209,9 @@ pub struct Delivery {
     pub records: Vec<Delivered>,
     /// Set once, last.
     pub end: Option<DeliveryEnd>,
+    /// The cursor delivers headers only ([`CursorSpec::headers_only`]): the records carry their values, because they
+    /// share the batch's memory anyway, and the wire shows their sizes instead.
+    pub headers_only: bool,
     /// The delivery number of the last record delivered by the cursor.
     pub last_delivery: u64,
     /// The offset + 1 of the last record delivered by the cursor.

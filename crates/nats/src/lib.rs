@@ -17,7 +17,7 @@ mod fake;
 mod format;
 #[doc(hidden)]
 pub mod fuzzing;
-mod jetstream;
+pub mod jetstream;
 mod session;
 mod settings;
 

@@ -78,7 +78,7 @@ pub(super) fn answer(reply: &[u8], outcome: &Outcome, turn: &mut Turn<'_, '_>) {
     }
     let mut json = Vec::new();
     // JETSTREAM: the words of the answer.
-    JetStream::publish_ack(reply, outcome, &mut json);
+    JetStream::publish_ack(outcome, &mut json);
     if json.is_empty() {
         return;
     }
