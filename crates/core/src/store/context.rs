@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub lazy: BTreeSet<u64>,
     /// When the state of `lazy` is written at the latest (monotonic ns).
     pub lazy_due: Option<u64>,
+    /// The latest reading of the monotonic clock, for calls that bring none.
+    pub monotonic_ns: u64,
     /// Answers, in order, for when the lock is free.
     pub answers: Vec<(Arc<Link>, Ticket, Outcome)>,
     /// Pushing cursors that came, changed or went.
@@ -58,6 +60,7 @@ impl Context {
             pulls: BTreeMap::new(),
             lazy: BTreeSet::new(),
             lazy_due: None,
+            monotonic_ns: 0,
             answers: Vec::new(),
             pushes: Vec::new(),
         }

@@ -1,6 +1,8 @@
 //! The store as a whole, on a journal in memory.
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test, as it should")]
 
+mod cursors;
+mod replay;
 mod streams;
 
 use super::*;

@@ -15,6 +15,7 @@ impl Stream {
         for at in 0..self.partitions.len() {
             let (offsets, start) = self.due(context, at, time_ns);
             if offsets.is_empty() && start.is_none() {
+                self.forget_expiries(at, time_ns);
                 continue;
             }
             let subjects = self.markers_wanted(context, at, &offsets);
@@ -22,11 +23,20 @@ impl Stream {
                 tracing::error!(stream = %self.spec.name, %error, "expired records could not be removed");
                 return;
             }
-            let expiries = &mut self.partitions[at].expiries;
-            while expiries.first().is_some_and(|(time, _)| *time <= time_ns) {
-                expiries.pop_first();
-            }
+            self.forget_expiries(at, time_ns);
             self.leave_markers(context, now, at, subjects);
+        }
+    }
+
+    /// What was due is gone, by this or before.
+    fn forget_expiries(&mut self, at: usize, time_ns: u64) {
+        let partition = &mut self.partitions[at];
+        while let Some((_, offset)) = partition.expiries.first().copied().filter(|(time, _)| *time <= time_ns)
+        {
+            if partition.table.is_live(offset) {
+                return;
+            }
+            partition.expiries.pop_first();
         }
     }
 

@@ -218,7 +218,9 @@ impl Stream {
 
     /// Puts the stream's timer where it belongs.
     pub(crate) fn arm(&mut self, context: &mut Context, now: Now) {
+        // Never in the past: what could not be removed is tried again a little later.
         let due = self.expiry_due(context).map(|wall| Context::monotonic(now, wall));
+        let due = due.map(|due| due.max(now.monotonic_ns.saturating_add(1)));
         if due != self.timer {
             if let Some(before) = self.timer {
                 context.timers.remove(&(before, self.number, 0));

@@ -28,5 +28,5 @@ pub(crate) use machine::Stream;
 pub(crate) use partition::Partition;
 pub(crate) use purge::PurgeOrder;
 pub(crate) use read::{PartView, hole};
-pub(crate) use record::Decoded;
+pub(crate) use record::{Decoded, block_length};
 pub(crate) use spec::check as check_spec;
