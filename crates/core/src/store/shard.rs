@@ -30,13 +30,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// An empty one.
     pub(crate) fn new(context: Context) -> Self {
-        Self {
-            context,
-            streams: BTreeMap::new(),
-            groups: Groups::default(),
-            sessions: Sessions::default(),
-            next_stream: 1,
-        }
+        Self { context, streams: BTreeMap::new(), groups: Groups, sessions: Sessions, next_stream: 1 }
     }
 
     /// A stream with what it shares.

@@ -101,11 +101,6 @@ impl Pending {
         self.again.front().copied()
     }
 
-    /// How many wait to be delivered again.
-    pub(crate) fn again_len(&self) -> usize {
-        self.again.len()
-    }
-
     /// When the next one is due (monotonic ns).
     pub(crate) fn due(&self) -> Option<u64> {
         self.by_due.first().map(|entry| entry.0)
@@ -124,9 +119,9 @@ mod tests {
         pending.set(5, held(10));
         assert_eq!((pending.due(), pending.wake(5), pending.wake(10)), (Some(10), false, true));
         assert_eq!((pending.next_again(), pending.due(), pending.len()), (Some(5), Some(20), 2));
-        assert!(pending.again(5, None) && pending.again_len() == 1);
+        assert!(pending.again(5, None) && pending.again.len() == 1);
         assert!(pending.again(5, Some(40)));
-        assert_eq!((pending.next_again(), pending.again_len()), (None, 0));
+        assert_eq!((pending.next_again(), pending.again.len()), (None, 0));
         assert!(!pending.again(9, None));
         assert_eq!(pending.remove(5).map(|held| held.due), Some(Some(40)));
         assert_eq!((pending.first().map(|(offset, _)| offset), pending.up_to(9)), (Some(3), vec![3]));

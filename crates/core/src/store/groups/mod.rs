@@ -8,7 +8,7 @@ use super::{Answer, Caller};
 use stele_model::{Error, GroupCommand, Now, Outcome};
 
 /// The groups of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Groups;
 
 impl Groups {

@@ -8,7 +8,7 @@ use super::{Answer, Caller};
 use stele_model::{Error, Now, Outcome, SessionCommand};
 
 /// The stored sessions of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sessions;
 
 impl Sessions {

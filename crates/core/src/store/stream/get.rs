@@ -98,10 +98,11 @@ impl Stream {
                         *counts.entry(name).or_default() += posting.len() as u64;
                     }
                 }
-                None if partition.table.live() > 0 && filter.matches(&partition.subject) => {
-                    if after.is_none_or(|after| &partition.subject[..] > after) {
-                        *counts.entry(&partition.subject).or_default() += partition.table.live();
-                    }
+                None if partition.table.live() > 0
+                    && filter.matches(&partition.subject)
+                    && after.is_none_or(|after| &partition.subject[..] > after) =>
+                {
+                    *counts.entry(&partition.subject).or_default() += partition.table.live();
                 }
                 None => {}
             }

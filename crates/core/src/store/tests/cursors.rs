@@ -25,6 +25,9 @@ pub(crate) fn cursor(name: &str) -> CursorSpec {
     }
 }
 
+/// Offset, delivery, count, pending.
+type Flat = (u64, u64, u64, u64);
+
 fn name(text: &str) -> StreamName {
     StreamName::new(text)
 }
@@ -79,7 +82,7 @@ impl World {
     }
 
     /// What pulls got: (offset, delivery, count, pending) of all records, and ends.
-    pub(crate) fn got(&mut self) -> (Vec<(u64, u64, u64, u64)>, Vec<DeliveryEnd>) {
+    pub(crate) fn got(&mut self) -> (Vec<Flat>, Vec<DeliveryEnd>) {
         let (mut records, mut ends) = (Vec::new(), Vec::new());
         for (_, outcome) in self.outcomes() {
             let Outcome::Delivered(delivery) = outcome else { continue };
