@@ -8,6 +8,7 @@ use std::sync::Arc;
 use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory};
+use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
 
 /// A receiver with more than this queued is a slow consumer (nats-server's `max_pending`).
@@ -143,6 +144,7 @@ impl Builder {
         let driver = storage.drive(&core)?;
         let mut hosted = Hosted::start(core.clone(), clock);
         hosted.spawn(storage.run(hosted.stop()));
+        hosted.attach(Box::new(PushSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
         let addresses = Addresses { nats: first(&nats), http: first(&http) };
         let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };

@@ -13,7 +13,7 @@ use stele_core::store::{Answer, Caller, Capture, OpenError, Settings, Store, Sto
 use stele_core::{Core, Durable, LaneJournal, Lsn, Replayed, Router};
 use stele_host::{Clock, Stop};
 use stele_io::{Disk, RealDisk, SimDisk};
-use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane};
+use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane, StopReason};
 use stele_model::{ConnectionId, Error, Now, Request, StreamName, Ticket};
 use tokio::sync::Notify;
 
@@ -162,6 +162,7 @@ impl Storage {
                 self.committed.store(true, Ordering::Release);
                 self.news.notify_one();
             }
+            LaneEvent::Stopped(StopReason::Closed) => {}
             LaneEvent::Stopped(reason) => {
                 tracing::error!(?reason, "the log stopped; nothing more is acknowledged");
                 if let Some(core) = core {

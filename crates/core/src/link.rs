@@ -17,6 +17,9 @@ pub trait Outlet: Send + Sync {
     /// Makes the owner look into the inbox soon. Cheap when it is awake already.
     fn wake(&self);
 
+    /// Bytes that wait for the socket.
+    fn queued(&self) -> usize;
+
     /// Calls the waker once less is queued than [`crate::QUEUED_STALL_BYTES`], or the outlet is closed; false when
     /// that is so already.
     fn await_room(&self, waker: &Waker) -> bool;

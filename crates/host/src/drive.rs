@@ -44,6 +44,14 @@ fn with_worker<R>(call: impl FnOnce(&mut Worker) -> R) -> R {
     }
 }
 
+/// As `with_worker`, for sessions without a socket.
+pub(crate) fn with_scratch<R>(call: impl FnOnce(&mut Scratch) -> R) -> R {
+    with_worker(|worker| {
+        worker.scratch.reset();
+        call(&mut worker.scratch)
+    })
+}
+
 impl Worker {
     fn new() -> Self {
         static SEED: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
@@ -84,6 +92,10 @@ impl Outlet for TcpOutlet {
 
     fn wake(&self) {
         self.outbox.wake();
+    }
+
+    fn queued(&self) -> usize {
+        self.outbox.queued()
     }
 
     fn await_room(&self, waker: &Waker) -> bool {

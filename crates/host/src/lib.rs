@@ -12,6 +12,7 @@
 mod clock;
 mod deadlines;
 mod drive;
+mod internal;
 mod listener;
 mod outbox;
 pub mod websocket;

@@ -147,6 +147,11 @@ impl Hosted {
         self.tasks.spawn(task);
     }
 
+    /// Drives a session of the broker's own, without a socket, until the stop.
+    pub fn attach(&mut self, session: Box<dyn Session>) {
+        self.tasks.spawn(crate::internal::run(self.shared.clone(), session, self.stop()));
+    }
+
     /// Accepts connections from now on.
     pub fn listen(&mut self, listener: Listener) {
         self.tasks.spawn(accept(self.shared.clone(), listener, self.stop()));

@@ -24,7 +24,9 @@ impl NatsSession {
         if may_be_reserved(line) && refuses_reserved(line, turn) {
             return Ok(());
         }
-        if line.subject != *checked {
+        // JETSTREAM: its requests do not go through the router, and may name a filter with wildcards in the subject.
+        let claimed = line.subject[0] == b'$' && JetStream::claims(line.subject);
+        if !claimed && line.subject != *checked {
             if !is_publishable(line.subject) {
                 self.on_unpublishable(line, turn);
                 return Ok(());
@@ -41,8 +43,7 @@ impl NatsSession {
         if !line.headers.is_empty() {
             read_headers(line, &mut publish, turn);
         }
-        // JETSTREAM: its requests do not go through the router.
-        if line.subject[0] == b'$' && JetStream::claims(line.subject) {
+        if claimed {
             self.rare().jetstream.request(now, &publish, turn);
             return Ok(());
         }

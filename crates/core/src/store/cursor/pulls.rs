@@ -19,6 +19,7 @@ pub(crate) struct WaitingPull {
     pub no_wait: bool,
     /// Something came for it.
     pub served: bool,
+    headers_only: bool,
     heartbeat_ns: u64,
     quiet_until_ns: u64,
     /// Records of this round.
@@ -27,7 +28,7 @@ pub(crate) struct WaitingPull {
 
 impl WaitingPull {
     /// Begins to wait.
-    pub(crate) fn new(caller: Caller, now: Now, pull: &Pull) -> Self {
+    pub(crate) fn new(caller: Caller, now: Now, pull: &Pull, headers_only: bool) -> Self {
         Self {
             caller,
             batch_left: pull.batch.max(1),
@@ -35,6 +36,7 @@ impl WaitingPull {
             deadline_ns: pull.deadline_ns,
             no_wait: pull.no_wait,
             served: false,
+            headers_only,
             heartbeat_ns: pull.heartbeat_ns,
             quiet_until_ns: now.monotonic_ns.saturating_add(pull.heartbeat_ns),
             ready: Vec::new(),
@@ -87,7 +89,8 @@ impl WaitingPull {
         if end.is_some() {
             context.pulls.remove(&(self.caller.link.id, self.caller.ticket));
         }
-        let delivery = Delivery { records, end, last_delivery: last.0, last_sequence: last.1 };
+        let headers_only = self.headers_only;
+        let delivery = Delivery { records, end, headers_only, last_delivery: last.0, last_sequence: last.1 };
         context.answers.push((self.caller.link.clone(), self.caller.ticket, Outcome::Delivered(delivery)));
     }
 }

@@ -30,7 +30,7 @@ impl Stream {
             return Err(Error::PullsExceeded);
         }
         context.pulls.insert((caller.link.id, caller.ticket), (self.number, number));
-        cursor.pulls.push_back(WaitingPull::new(caller.clone(), now, pull));
+        cursor.pulls.push_back(WaitingPull::new(caller.clone(), now, pull, cursor.spec.headers_only));
         self.deliver(context, now, number);
         Ok(())
     }

@@ -1,0 +1,79 @@
+//! A session of the broker's own, without a socket: it only asks, publishes and is told.
+
+use crate::drive::{Shared, with_scratch};
+use crate::listener::Stop;
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::task::Waker;
+use stele_core::{Attended, Connection, Outlet};
+use stele_model::{Close, Session};
+use tokio::sync::Notify;
+
+/// Swallows bytes and wakes the task.
+#[derive(Default)]
+struct InternalOutlet {
+    news: Notify,
+}
+
+impl Outlet for InternalOutlet {
+    fn send(&self, _: &[u8]) -> usize {
+        0
+    }
+
+    fn send_pieces(&self, _: &[IoSlice<'_>]) -> usize {
+        0
+    }
+
+    fn wake(&self) {
+        self.news.notify_one();
+    }
+
+    fn queued(&self) -> usize {
+        0
+    }
+
+    fn await_room(&self, _: &Waker) -> bool {
+        false
+    }
+}
+
+/// Drives the session until the stop; one that closes itself ends.
+pub(crate) async fn run(shared: Arc<Shared>, session: Box<dyn Session>, mut stop: Stop) {
+    let outlet = Arc::new(InternalOutlet::default());
+    let link = shared.core.link(outlet.clone());
+    let mut connection = Connection::new(shared.core.clone(), link, session);
+    let mut stopped = std::pin::pin!(stop.stopped());
+    let mut why = Close::Shutdown;
+    if let Err(close) = with_scratch(|scratch| connection.open(shared.clock.now(), scratch)) {
+        tracing::error!(reason = %close, "an internal session did not open");
+        return;
+    }
+    loop {
+        let news = outlet.news.notified();
+        match with_scratch(|scratch| connection.attend(shared.clock.now(), scratch)) {
+            Ok(Attended::Settled) => {}
+            Ok(Attended::More) => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Err(close) => {
+                tracing::error!(reason = %close, "an internal session ended");
+                why = close;
+                break;
+            }
+        }
+        let deadline = connection.deadline();
+        let timer = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(shared.clock.instant(at).into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = news => {}
+            () = timer => {}
+            () = &mut stopped => break,
+        }
+    }
+    with_scratch(|scratch| connection.close(shared.clock.now(), &why, scratch));
+}
