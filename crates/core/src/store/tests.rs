@@ -6,8 +6,8 @@ mod replay;
 mod streams;
 
 use super::*;
+use crate::MemoryJournal;
 use crate::link::{Link, Outlet};
-use crate::{Journal, MemoryJournal};
 use stele_model::*;
 
 /// A specification with defaults as JetStream has them.
@@ -71,9 +71,15 @@ impl Outlet for NoOutlet {
     fn send(&self, _: &[u8]) -> usize {
         0
     }
+    fn send_pieces(&self, _: &[std::io::IoSlice<'_>]) -> usize {
+        0
+    }
     fn wake(&self) {}
     fn queued(&self) -> usize {
         0
+    }
+    fn await_room(&self, _: &std::task::Waker) -> bool {
+        false
     }
 }
 
