@@ -5,17 +5,20 @@
 //!                   └────→ this task: Store::settle (readers, pulls), Store::wake (deadlines)
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 use stele_core::store::{Answer, Caller, Capture, OpenError, Settings, Store, Stored};
 use stele_core::{Core, Durable, LaneJournal, Lsn, Replayed, Router};
 use stele_host::{Clock, Stop};
-use stele_io::{Disk, RealDisk, SimDisk};
+use stele_io::{Disk, DiskErrorKind, DiskLock, RealDisk, SimDisk};
 use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane, StopReason};
 use stele_model::{ConnectionId, Error, Now, Request, StreamName, Ticket};
 use tokio::sync::Notify;
+
+/// The file whose lock is the directory's.
+const LOCK_NAME: &str = "stele.lock";
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
@@ -26,6 +29,9 @@ pub enum StorageError {
     /// The directory or its lock.
     #[error("the data directory cannot be used: {0}")]
     Disk(#[from] stele_io::DiskError),
+    /// Another process has it.
+    #[error("the data directory {} is in use by another process; stop that one, or name another with --data DIR", .0.display())]
+    InUse(PathBuf),
     /// The log.
     #[error("the log cannot be opened: {0}")]
     Lane(#[from] stele_log::OpenError),
@@ -41,13 +47,15 @@ pub enum StorageError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// In this directory; an ack means that it is on disk.
-    Directory(std::path::PathBuf),
+    Directory(PathBuf),
     /// In memory: gone with the broker. For tests of applications.
     Memory,
 }
 
 /// The store as the live side sees it, and what drives it.
 pub(crate) struct Storage {
+    /// Held as long as anybody may write.
+    _lock: Option<Box<dyn DiskLock>>,
     store: Store,
     lane: Arc<dyn Lane>,
     clock: Clock,
@@ -73,9 +81,9 @@ impl Storage {
         clock: Clock,
         random: fn() -> u64,
     ) -> Result<(Arc<Self>, Arc<LaneJournal>), StorageError> {
-        let disk: Arc<dyn Disk> = match data {
-            Data::Directory(path) => open_directory(path)?,
-            Data::Memory => Arc::new(SimDisk::new(0)),
+        let (disk, lock) = match data {
+            Data::Directory(path) => open_directory(path).map(|(disk, lock)| (disk, Some(lock)))?,
+            Data::Memory => (Arc::new(SimDisk::new(0)) as Arc<dyn Disk>, None),
         };
         let lane_settings = FileLaneSettings { salt: random(), ..FileLaneSettings::default() };
         let lane: Arc<dyn Lane> = Arc::new(FileLane::new(LaneId(0), disk, lane_settings));
@@ -97,6 +105,7 @@ impl Storage {
         let settings = Settings { seed: random(), leader_epoch: epoch, ..Settings::default() };
         let store = Store::open(journal.clone(), router.clone(), settings, clock.now(), replayed.frames)?;
         let storage = Self {
+            _lock: lock,
             store,
             lane,
             clock,
@@ -180,8 +189,14 @@ impl Storage {
     }
 }
 
-fn open_directory(path: &Path) -> Result<Arc<dyn Disk>, StorageError> {
-    Ok(RealDisk::open(path)?)
+/// Opens the directory and takes its lock, so that nobody else writes in it.
+fn open_directory(path: &Path) -> Result<(Arc<dyn Disk>, Box<dyn DiskLock>), StorageError> {
+    let disk = RealDisk::open(path)?;
+    match disk.lock(LOCK_NAME) {
+        Ok(lock) => Ok((disk, lock)),
+        Err(error) if error.kind == DiskErrorKind::Locked => Err(StorageError::InUse(path.into())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Durable for Storage {

@@ -195,7 +195,13 @@ impl Table {
 
     /// Gone offsets between start and end, in order.
     pub(crate) fn gone_offsets(&self) -> Vec<Offset> {
-        (self.start..self.end).filter(|offset| self.bit(*offset)).collect()
+        let mut offsets = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate().filter(|(_, block)| block.gone > 0) {
+            let first = self.base + number as u64 * BLOCK;
+            let within = first.max(self.start)..(first + BLOCK).min(self.end);
+            offsets.extend(within.filter(|offset| self.bit(*offset)));
+        }
+        offsets
     }
 
     /// Keeps rows from now on; what is there gets `row(offset)`.

@@ -1,0 +1,6 @@
+//! The real binary: starting, stopping, and what is left after `kill -9`.
+
+mod binary;
+mod crash;
+mod nats;
+mod start;
