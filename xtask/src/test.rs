@@ -47,10 +47,19 @@ pub(crate) fn fast() -> anyhow::Result<bool> {
     Ok(report.finish())
 }
 
-/// Cargo, in the workspace.
+/// Cargo, in the workspace, as a shell would start it.
+///
+/// `cargo run` tells this process its package in the environment. Build scripts that watch these variables (ring's does)
+/// would run again, and everything above them be compiled again, whenever a person and xtask take turns.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

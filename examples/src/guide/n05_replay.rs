@@ -38,8 +38,9 @@ pub async fn run(url: &str) -> anyhow::Result<(Replayed, Replayed)> {
     Ok((read(consumer).await?, read(consumer_from_start).await?))
 }
 
-async fn read(consumer: jetstream::consumer::PullConsumer) -> anyhow::Result<Replayed> {
-    let mut messages = consumer.fetch().max_messages(200).messages().await?;
+async fn read(mut consumer: jetstream::consumer::PullConsumer) -> anyhow::Result<Replayed> {
+    let pending = consumer.info().await?.num_pending;
+    let mut messages = consumer.fetch().max_messages(pending as usize).messages().await?;
     let mut replayed = Vec::new();
     while let Some(message) = messages.next().await {
         let message = message.map_err(anyhow::Error::from_boxed)?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event};
 
+use crate::versions::max_reconnects;
+
 /// What the client's callbacks saw.
 #[derive(Clone, Default)]
 pub struct Seen {
@@ -21,10 +23,9 @@ pub struct Seen {
 pub async fn run(url: &str) -> anyhow::Result<(Client, Seen)> {
     let seen = Seen::default();
     let (delays, events) = (seen.delays.clone(), seen.clone());
-    let client = ConnectOptions::new()
+    let client = max_reconnects(ConnectOptions::new(), 10) // 最大重连次数
         .name("my-service") // 连接名称
         .retry_on_initial_connect() // 初始连接失败时重试
-        .max_reconnects(10) // 最大重连次数
         .reconnect_delay_callback(move |attempts| {
             // 自定义重连延迟（指数退避）
             let delay = Duration::from_millis(100 * 2_u64.pow(attempts as u32));

@@ -10,7 +10,6 @@ pub async fn run(url: &str) -> anyhow::Result<Client> {
     let client = ConnectOptions::new()
         .connection_timeout(Duration::from_secs(10))
         .retry_on_initial_connect()
-        .max_reconnects(None)
         .connect(url)
         .await?;
     Ok(client)
