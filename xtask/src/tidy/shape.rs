@@ -104,6 +104,11 @@ fn functions(file: &File) -> Vec<Measured> {
         if line.ends_with('}') || line.ends_with(';') {
             continue;
         }
+        // Nor has a declaration over several lines: its signature ends before any body opens.
+        let ends = |line: &&&str| line.ends_with(';') || line.ends_with('{');
+        if lines[index..].iter().find(ends).is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
         let Some(length) = lines[index..].iter().position(|line| *line == close) else { continue };
         found.push(Measured {
             key: format!("{} {name}", file.path),
