@@ -82,7 +82,7 @@ impl Storage {
         random: fn() -> u64,
     ) -> Result<(Arc<Self>, Arc<LaneJournal>), StorageError> {
         let (disk, lock) = match data {
-            Data::Directory(path) => open_directory(path).map(|(disk, lock)| (disk, Some(lock)))?,
+            Data::Directory(path) => open_directory(path)?,
             Data::Memory => (Arc::new(SimDisk::new(0)) as Arc<dyn Disk>, None),
         };
         let lane_settings = FileLaneSettings { salt: random(), ..FileLaneSettings::default() };
@@ -189,11 +189,14 @@ impl Storage {
     }
 }
 
+/// A directory with its lock; memory has none.
+type LockedDisk = (Arc<dyn Disk>, Option<Box<dyn DiskLock>>);
+
 /// Opens the directory and takes its lock, so that nobody else writes in it.
-fn open_directory(path: &Path) -> Result<(Arc<dyn Disk>, Box<dyn DiskLock>), StorageError> {
+fn open_directory(path: &Path) -> Result<LockedDisk, StorageError> {
     let disk = RealDisk::open(path)?;
     match disk.lock(LOCK_NAME) {
-        Ok(lock) => Ok((disk, lock)),
+        Ok(lock) => Ok((disk, Some(lock))),
         Err(error) if error.kind == DiskErrorKind::Locked => Err(StorageError::InUse(path.into())),
         Err(error) => Err(error.into()),
     }

@@ -196,7 +196,7 @@ impl Table {
     /// Gone offsets between start and end, in order.
     pub(crate) fn gone_offsets(&self) -> Vec<Offset> {
         let mut offsets = Vec::new();
-        for (number, block) in self.blocks.iter().enumerate().filter(|(_, block)| block.gone > 0) {
+        for (number, _) in self.blocks.iter().enumerate().filter(|(_, block)| block.gone > 0) {
             let first = self.base + number as u64 * BLOCK;
             let within = first.max(self.start)..(first + BLOCK).min(self.end);
             offsets.extend(within.filter(|offset| self.bit(*offset)));
