@@ -30,6 +30,7 @@ struct Case {
 struct Figure {
     cpu_micros: f64,
     per_second: f64,
+    peak_mib: f64,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -38,9 +39,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.rounds * 2
     );
     println!(
-        "| case | stele CPU µs | nats-server CPU µs | ratio | noise (peer to itself) | stele /s | nats-server /s |"
+        "| case | stele CPU µs | nats-server CPU µs | ratio | noise (peer to itself) | stele /s | nats-server /s | peak MiB |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for case in cases(arguments.scale) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..arguments.rounds {
@@ -52,13 +53,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let (stele, peer) = (median(&ours, |f| f.cpu_micros), median(&theirs, |f| f.cpu_micros));
         let noise: Vec<f64> = theirs.chunks(2).map(|pair| pair[0].cpu_micros / pair[1].cpu_micros).collect();
         println!(
-            "| {} | {stele:.3} | {peer:.3} | {:.2} | {:.2}–{:.2} | {:.0} | {:.0} |",
+            "| {} | {stele:.3} | {peer:.3} | {:.2} | {:.2}–{:.2} | {:.0} | {:.0} | {:.0} / {:.0} |",
             case.name,
             stele / peer,
             noise.iter().copied().fold(f64::INFINITY, f64::min),
             noise.iter().copied().fold(0.0, f64::max),
             median(&ours, |f| f.per_second),
             median(&theirs, |f| f.per_second),
+            median(&ours, |f| f.peak_mib),
+            median(&theirs, |f| f.peak_mib),
         );
     }
     Ok(())
@@ -84,7 +87,11 @@ fn measure(server: &Server, load: Load) -> anyhow::Result<Figure> {
     let outcome = blast(server.address, load)?;
     let cpu = server.cpu_seconds()? - before;
     let deliveries = outcome.deliveries as f64;
-    Ok(Figure { cpu_micros: cpu * 1e6 / deliveries, per_second: deliveries / outcome.seconds })
+    Ok(Figure {
+        cpu_micros: cpu * 1e6 / deliveries,
+        per_second: deliveries / outcome.seconds,
+        peak_mib: server.peak_mib()?,
+    })
 }
 
 fn median(figures: &[Figure], of: impl Fn(&Figure) -> f64) -> f64 {
