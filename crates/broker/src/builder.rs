@@ -8,11 +8,15 @@ use std::sync::Arc;
 use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory};
+use stele_mqtt::{MqttSession, MqttSettings};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
 
 /// A receiver with more than this queued is a slow consumer (nats-server's `max_pending`).
 const NATS_QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// A receiver with more than this queued loses QoS 0 messages; QoS 1 and 2 wait in its session's window.
+const MQTT_QUEUE_BYTES_MAX: usize = 16 << 20;
 
 /// What a broker is made of; every part has a default.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub struct Builder {
     http: Listen,
     data: Data,
     nats_settings: NatsSettings,
+    mqtt: Listen,
+    mqtt_settings: MqttSettings,
     allow_anonymous_public: bool,
 }
 
@@ -39,6 +45,8 @@ pub struct Addresses {
     pub nats: Option<SocketAddr>,
     /// Health, totals and metrics over HTTP.
     pub http: Option<SocketAddr>,
+    /// MQTT over TCP.
+    pub mqtt: Option<SocketAddr>,
 }
 
 /// Why a broker does not start.
@@ -75,7 +83,7 @@ pub enum StartError {
 impl Addresses {
     /// Those that are on, by the name of their flag, in the order of the ready line.
     pub fn by_flag(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let all = [("nats", self.nats), ("http", self.http)];
+        let all = [("nats", self.nats), ("mqtt", self.mqtt), ("http", self.http)];
         all.into_iter().filter_map(|(wire, address)| Some((wire, address?)))
     }
 }
@@ -88,6 +96,8 @@ impl Default for Builder {
             http: free,
             data: Data::Memory,
             nats_settings: NatsSettings::default(),
+            mqtt: free,
+            mqtt_settings: MqttSettings::default(),
             allow_anonymous_public: false,
         }
     }
@@ -122,6 +132,20 @@ impl Builder {
         self
     }
 
+    /// Where MQTT listens; a free port on 127.0.0.1 unless said otherwise.
+    #[must_use]
+    pub fn mqtt(mut self, listen: Listen) -> Self {
+        self.mqtt = listen;
+        self
+    }
+
+    /// Settings of the MQTT wire.
+    #[must_use]
+    pub fn mqtt_settings(mut self, settings: MqttSettings) -> Self {
+        self.mqtt_settings = settings;
+        self
+    }
+
     /// Let anybody who reaches a public address in, without authentication.
     #[must_use]
     pub fn insecure_anonymous(mut self, allow: bool) -> Self {
@@ -137,6 +161,7 @@ impl Builder {
         self.refuse_open_doors()?;
         let clock = Clock::start();
         let nats = bind("nats", self.nats, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
+        let mqtt = bind("mqtt", self.mqtt, Overflow::Drop, MQTT_QUEUE_BYTES_MAX)?;
         let http = bind("http", self.http, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
         let router = Arc::new(Router::default());
         let (storage, journal) = Storage::open(&self.data, &router, clock, random)?;
@@ -146,10 +171,13 @@ impl Builder {
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
-        let addresses = Addresses { nats: first(&nats), http: first(&http) };
+        let addresses = Addresses { nats: first(&nats), mqtt: first(&mqtt), http: first(&http) };
         let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };
         for (address, bound) in nats {
             hosted.listen(bound.serve(nats_sessions(&nats_settings, address)));
+        }
+        for (_, bound) in mqtt {
+            hosted.listen(bound.serve(mqtt_sessions(&self.mqtt_settings)));
         }
         let about = about(&nats_settings, &addresses, clock);
         for (_, bound) in http {
@@ -166,7 +194,7 @@ impl Builder {
     }
 
     fn refuse_open_doors(&self) -> Result<(), StartError> {
-        let listeners = [("nats", self.nats), ("http", self.http)];
+        let listeners = [("nats", self.nats), ("mqtt", self.mqtt), ("http", self.http)];
         match listeners.into_iter().find(|(_, listen)| listen.is_public()) {
             Some((wire, listen)) if !self.allow_anonymous_public => {
                 Err(StartError::Anonymous { wire, listen })
@@ -257,6 +285,11 @@ fn about(nats: &NatsSettings, addresses: &Addresses, clock: Clock) -> About {
             .collect(),
         start_s: clock.now().wall_ns / 1_000_000_000,
     }
+}
+
+fn mqtt_sessions(settings: &MqttSettings) -> SessionFactory {
+    let settings = Arc::new(settings.clone());
+    Arc::new(move |_: &Peer| Box::new(MqttSession::new(settings.clone())))
 }
 
 fn random() -> u64 {

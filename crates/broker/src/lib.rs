@@ -15,5 +15,6 @@ mod storage;
 
 pub use builder::{Addresses, Broker, Builder, StartError};
 pub use listen::{Listen, ListenParseError};
+pub use stele_mqtt::MqttSettings;
 pub use stele_nats::NatsSettings;
 pub use storage::{Data, StorageError};

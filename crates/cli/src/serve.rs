@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// The directory that holds the data; made where it is missing, and locked.
     #[arg(long, value_name = "DIR", default_value = "stele-data")]
     data: PathBuf,
+    /// The MQTT listener, likewise. Default: port 1883 on loopback.
+    #[arg(long, value_name = "ADDR", default_value = "loopback:1883", value_parser = parse_listen, hide_default_value = true)]
+    mqtt: Listen,
     /// Let anybody in on addresses that other machines can reach, without authentication.
     #[arg(long)]
     insecure_anonymous: bool,
@@ -38,6 +41,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let broker = Broker::builder()
         .nats(arguments.nats)
+        .mqtt(arguments.mqtt)
         .http(arguments.http)
         .data(Data::Directory(arguments.data))
         .insecure_anonymous(arguments.insecure_anonymous)

@@ -66,12 +66,20 @@ impl Connection {
         input: &[u8],
         scratch: &mut Scratch,
     ) -> (Result<usize, Close>, Stalled) {
-        let (mut used, stalled) = self.turn_over(now, input, scratch);
-        if used.is_ok()
-            && self.state.pending.waits_for_journal()
-            && let Err(close) = self.answer(now, scratch, ANSWERS_PER_TURN_MAX)
-        {
-            used = Err(close);
+        let (mut used, mut stalled) = self.turn_over(now, input, scratch);
+        while used.is_ok() && self.state.pending.waits_for_journal() {
+            let was_ready = self.session.ready();
+            if let Err(close) = self.answer(now, scratch, ANSWERS_PER_TURN_MAX) {
+                used = Err(close);
+            }
+            // A session that takes nothing until it is answered goes on with what it left.
+            let Ok(taken) = used else { break };
+            if was_ready || !self.session.ready() || taken == input.len() {
+                break;
+            }
+            let (more, stalled_again) = self.turn_over(now, &input[taken..], scratch);
+            used = more.map(|more| taken + more);
+            stalled = stalled.or(stalled_again);
         }
         (used, stalled)
     }

@@ -35,7 +35,8 @@ pub(crate) fn deliver(port: &mut TurnPort<'_, '_>, run: &[Message<'_>], set: &Ma
     for end in &set.class_ends {
         let class = &set.encoded[start..*end];
         start = *end;
-        delivered += write_class(port, run, class, |entry| skips(entry, from));
+        delivered +=
+            write_class(port, run, class, |entry| skips(entry, from) || !entry.is_encoded_at(quality));
     }
     for entry in &set.bounded {
         if skips(entry, from) {
@@ -68,6 +69,9 @@ fn write_class(
     skips: impl Fn(&Entry) -> bool,
 ) -> u64 {
     let Some(format) = class[0].format() else { return 0 };
+    if class.iter().all(|entry| skips(entry)) {
+        return 0;
+    }
     let mut encoded = std::mem::take(port.encode);
     encoded.clear();
     format.encode(run, &mut encoded);
@@ -87,7 +91,7 @@ fn write_class(
 }
 
 fn write_one(port: &mut TurnPort<'_, '_>, message: &Message<'_>, entry: &Entry) {
-    let Some(format) = entry.format() else {
+    let Some(format) = entry.format().filter(|_| entry.is_encoded_at(message.quality)) else {
         hand_one(port, message, &entry.link, Box::new([entry.id]));
         return;
     };
@@ -135,9 +139,13 @@ fn hand(
     skips: impl Fn(&Entry) -> bool,
 ) -> u64 {
     let mut delivered = 0;
+    let volatile = run.first().is_some_and(|message| message.quality == Quality::AtMostOnce);
+    if volatile && set.handed.iter().all(|receiver| receiver.reliable_only) {
+        return 0;
+    }
     for message in run {
         let handed = Arc::new(Handed::new(message, port.now.monotonic_ns));
-        for receiver in &set.handed {
+        for receiver in set.handed.iter().filter(|receiver| !(volatile && receiver.reliable_only)) {
             let ids: Box<[SubscriptionId]> = receiver
                 .entries
                 .iter()

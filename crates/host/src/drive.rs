@@ -120,6 +120,8 @@ pub(crate) struct Drive {
     /// The entry in the list of deadlines; 0: none.
     registered_ns: u64,
     stage: Stage,
+    /// The session left bytes that it takes once it is ready again.
+    paused: bool,
     /// The receiver that this publisher waits for, and until when.
     stalled: Option<Box<(Arc<Link>, u64)>>,
 }
@@ -152,6 +154,7 @@ impl Drive {
             carry: Vec::new(),
             registered_ns: 0,
             stage: Stage::Fresh,
+            paused: false,
             stalled: None,
         }
     }
@@ -179,10 +182,11 @@ impl Drive {
         if scratch.output.is_empty() {
             return;
         }
+        let outlet = &self.outlet;
         if scratch.output.shared.is_empty() {
-            self.outlet.send(&scratch.output.bytes);
+            outlet.outbox.send_own(&outlet.stream, &[IoSlice::new(&scratch.output.bytes)]);
         } else {
-            self.outlet.send_pieces(&scratch.output.pieces());
+            outlet.outbox.send_own(&outlet.stream, &scratch.output.pieces());
         }
     }
 
@@ -279,6 +283,12 @@ impl Drive {
             if self.is_stalled(cx.waker()) {
                 return Halt::Wait;
             }
+            if self.paused {
+                if let Err(halt) = self.feed(cx) {
+                    return halt;
+                }
+                continue;
+            }
             match self.outlet.stream.poll_read_ready(cx) {
                 Poll::Pending => return Halt::Wait,
                 Poll::Ready(Err(_)) => return Halt::End(Close::Lost),
@@ -324,6 +334,18 @@ impl Drive {
         })
     }
 
+    /// Gives the session again what it left while it was not ready.
+    fn feed(&mut self, cx: &mut Context<'_>) -> Result<(), Halt> {
+        self.paused = false;
+        let mut carry = std::mem::take(&mut self.carry);
+        let used = with_worker(|worker| self.receive(cx, &carry, &mut worker.scratch))?;
+        carry.drain(..used);
+        if !carry.is_empty() {
+            self.carry = carry;
+        }
+        Ok(())
+    }
+
     /// A frame that does not fit into the worker's buffer is collected in the connection's own.
     fn read_large(&mut self, cx: &mut Context<'_>, wants: usize) -> Result<(), Halt> {
         let carried = self.carry.len();
@@ -359,6 +381,7 @@ impl Drive {
         let (used, stalled) = self.connection.receive(now, input, scratch);
         self.send_output(scratch);
         let used = used.map_err(Halt::End)?;
+        self.paused = used < input.len() && !self.connection.is_ready();
         if let Some(receiver) = stalled
             && receiver.outlet.await_room(cx.waker())
         {

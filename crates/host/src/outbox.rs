@@ -111,13 +111,23 @@ impl Outbox {
 
     /// Writes the pieces now if nothing is in their way, and queues the rest. Returns the bytes that are queued.
     pub fn send(&self, pipe: &dyn Pipe, pieces: &[IoSlice<'_>]) -> usize {
+        self.send_from(pipe, pieces, false)
+    }
+
+    /// As `send`, for what the owner's session says itself: it is never dropped, because the session counts on it. A
+    /// peer that lets more than twice the limit pile up is closed.
+    pub fn send_own(&self, pipe: &dyn Pipe, pieces: &[IoSlice<'_>]) -> usize {
+        self.send_from(pipe, pieces, true)
+    }
+
+    fn send_from(&self, pipe: &dyn Pipe, pieces: &[IoSlice<'_>], own: bool) -> usize {
         let mut state = self.lock();
         if state.ended != Ended::No {
             return 0;
         }
         if state.flushing || state.blocked || !state.direct || state.queued() > 0 {
             let before = state.queued();
-            state.push(pieces);
+            state.push(pieces, own);
             return state.notify(before);
         }
         state.flushing = true;
@@ -239,14 +249,16 @@ impl State {
     }
 
     /// Queues the pieces within the limit.
-    fn push(&mut self, pieces: &[IoSlice<'_>]) {
+    fn push(&mut self, pieces: &[IoSlice<'_>], own: bool) {
         let total: usize = pieces.iter().map(|piece| piece.len()).sum();
-        if self.queued() + total <= self.queue_bytes_max {
+        let spared = own && self.overflow == Overflow::Drop;
+        let limit = if spared { self.queue_bytes_max.saturating_mul(2) } else { self.queue_bytes_max };
+        if self.queued() + total <= limit {
             return append_rest(&mut self.queue, pieces, 0);
         }
         match self.overflow {
-            Overflow::Drop => self.dropped += 1,
-            Overflow::Close => self.end(Ended::Overflowed),
+            Overflow::Drop if !own => self.dropped += 1,
+            Overflow::Drop | Overflow::Close => self.end(Ended::Overflowed),
         }
     }
 

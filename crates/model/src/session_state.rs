@@ -4,13 +4,13 @@
 //! position in it. The wire keeps packet ids as a function of [`QueuedMessage::ordinal`], so that a resumed
 //! session repeats them without a further sync.
 
-use crate::{Filter, Quality, StoredRecord};
+use crate::{Filter, Quality, StoredRecord, Wire};
 use bytes::Bytes;
 
 /// What the core can be asked about stored sessions. `client` is the client id.
 #[derive(Debug)]
 pub enum SessionCommand {
-    /// A connection takes the session: an older holder is told [`crate::Close::TakenOver`]. → `Opened`
+    /// A connection takes the session: an older holder is told. → `Opened`, and perhaps `TakenOver` later
     Open {
         /// The client id.
         client: Bytes,
@@ -136,6 +136,8 @@ pub struct SessionOpened {
     pub received: Vec<u64>,
     /// Ordinals below this may have been sent before: repeat with DUP.
     pub sent_below: u64,
+    /// Packet ids of QoS 2 publishes that were claimed and not released.
+    pub claimed: Vec<u16>,
 }
 
 /// One message in a session's queue.
@@ -143,8 +145,12 @@ pub struct SessionOpened {
 pub struct QueuedMessage {
     /// Its number in this session, from 0, without gaps.
     pub ordinal: u64,
-    /// The message; its headers carry what its wire needs.
+    /// The message.
     pub record: StoredRecord,
+    /// Where an answer goes; empty: nowhere.
+    pub reply: Bytes,
+    /// The wire that published it.
+    pub wire: Wire,
     /// min(published, granted).
     pub quality: Quality,
     /// Published with RETAIN.
@@ -174,6 +180,9 @@ pub enum SessionReply {
         /// It is.
         new: bool,
     },
-    /// A newer connection has the session: close.
-    TakenOver,
+    /// A newer connection has the session: close. Comes for the ticket of `Open`.
+    TakenOver {
+        /// The newer one threw the state away: the session has ended.
+        ended: bool,
+    },
 }

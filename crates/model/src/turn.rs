@@ -207,6 +207,8 @@ pub enum SubscribeDelivery {
     /// As `Encoded`, but a connection with more than one matching subscription is handed the message once,
     /// with all their ids, through [`crate::Session::deliver`].
     EncodedOnce(Arc<dyn Format>),
+    /// Messages of [`crate::Quality::AtMostOnce`] as `EncodedOnce`, others through [`crate::Session::deliver`].
+    EncodedIfVolatile(Arc<dyn Format>),
     /// Always through [`crate::Session::deliver`].
     Handed,
 }

@@ -3,7 +3,7 @@
 use crate::Link;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use stele_model::{Format, StreamName, Subscribe, SubscribeDelivery, SubscriptionId};
+use stele_model::{Filter, Format, Quality, StreamName, Subscribe, SubscribeDelivery, SubscriptionId};
 
 /// A subscription of a connection.
 pub(crate) struct Entry {
@@ -11,6 +11,8 @@ pub(crate) struct Entry {
     pub(crate) id: SubscriptionId,
     pub(crate) form: Form,
     pub(crate) group: Option<Arc<[u8]>>,
+    /// Of a member of a group.
+    group_filter: Option<Filter>,
     pub(crate) hides_internal: bool,
     pub(crate) no_local: bool,
     pub(crate) volatile_only: bool,
@@ -26,6 +28,8 @@ pub(crate) enum Form {
     Encoded(Arc<dyn Format>),
     /// Straight to the socket, unless the connection has several matching subscriptions.
     EncodedOnce(Arc<dyn Format>),
+    /// As `EncodedOnce` for messages that may be lost, through the session for others.
+    EncodedIfVolatile(Arc<dyn Format>),
     /// Through the session.
     Handed,
 }
@@ -38,8 +42,10 @@ impl Entry {
             form: match subscribe.delivery {
                 SubscribeDelivery::Encoded(format) => Form::Encoded(format),
                 SubscribeDelivery::EncodedOnce(format) => Form::EncodedOnce(format),
+                SubscribeDelivery::EncodedIfVolatile(format) => Form::EncodedIfVolatile(format),
                 SubscribeDelivery::Handed => Form::Handed,
             },
+            group_filter: subscribe.group.as_ref().map(|_| subscribe.filter.clone()),
             group: subscribe.group,
             hides_internal: subscribe.hides_internal,
             no_local: subscribe.no_local,
@@ -76,9 +82,20 @@ impl Entry {
         self.delivered.load(Ordering::Acquire) >= self.deliveries_max.load(Ordering::Acquire)
     }
 
+    /// Messages of this quality are written straight to the socket.
+    pub(crate) fn is_encoded_at(&self, quality: Quality) -> bool {
+        match self.form {
+            Form::Encoded(_) | Form::EncodedOnce(_) => true,
+            Form::EncodedIfVolatile(_) => quality == Quality::AtMostOnce,
+            Form::Handed => false,
+        }
+    }
+
     pub(crate) fn format(&self) -> Option<&Arc<dyn Format>> {
         match &self.form {
-            Form::Encoded(format) | Form::EncodedOnce(format) => Some(format),
+            Form::Encoded(format) | Form::EncodedOnce(format) | Form::EncodedIfVolatile(format) => {
+                Some(format)
+            }
             Form::Handed => None,
         }
     }
@@ -107,6 +124,8 @@ pub(crate) struct MatchSet {
 pub(crate) struct HandedMatch {
     pub(crate) link: Arc<Link>,
     pub(crate) entries: Vec<Arc<Entry>>,
+    /// Its only entry stands among the encoded ones, too, for messages that may be lost.
+    pub(crate) reliable_only: bool,
 }
 
 /// A stream that captures a subject.
@@ -126,9 +145,10 @@ impl MatchSet {
                 (Some(name), _) => set.add_member(name.clone(), entry),
                 (None, Form::Encoded(_)) if entry.is_unbounded() => set.encoded.push(entry),
                 (None, Form::Encoded(_)) => set.bounded.push(entry),
-                (None, Form::EncodedOnce(_) | Form::Handed) => once.push(entry),
+                (None, Form::EncodedOnce(_) | Form::EncodedIfVolatile(_) | Form::Handed) => once.push(entry),
             }
         }
+        set.join_groups();
         set.add_once(once);
         set.encoded.sort_by(|a, b| class(a).cmp(class(b)).then(a.link.id.cmp(&b.link.id)));
         for index in 1..=set.encoded.len() {
@@ -137,6 +157,28 @@ impl MatchSet {
             }
         }
         set
+    }
+
+    /// A group whose name holds a filter (`name`, 0, filter: MQTT) joins the group `name` if one of its members here
+    /// has exactly that filter; else it is a group of its own (semantics of shared work over wires).
+    fn join_groups(&mut self) {
+        let split = |name: &[u8]| name.iter().position(|byte| *byte == 0);
+        for index in (0..self.groups.len()).rev() {
+            let Some(name) = self.groups[index][0].group.clone() else { continue };
+            let Some(at) = split(&name) else { continue };
+            let filter = &name[at + 1..];
+            let is_host = |members: &Vec<Arc<Entry>>| {
+                members[0].group.as_deref() == Some(&name[..at])
+                    && members.iter().any(|member| {
+                        member.group_filter.as_ref().is_some_and(|other| other.as_bytes() == filter)
+                    })
+            };
+            if let Some(host) = self.groups.iter().position(is_host) {
+                let members = std::mem::take(&mut self.groups[index]);
+                self.groups[host].extend(members);
+                self.groups.remove(index);
+            }
+        }
     }
 
     /// Does anybody live receive?
@@ -159,13 +201,18 @@ impl MatchSet {
     fn add_once(&mut self, mut once: Vec<Arc<Entry>>) {
         once.sort_by_key(|entry| (entry.link.id, entry.id));
         for entries in once.chunk_by(|a, b| a.link.id == b.link.id) {
-            if let [entry] = entries
-                && matches!(entry.form, Form::EncodedOnce(_))
-                && entry.is_unbounded()
-            {
-                self.encoded.push(entry.clone());
-            } else {
-                self.handed.push(HandedMatch { link: entries[0].link.clone(), entries: entries.to_vec() });
+            let single = entries.len() == 1 && entries[0].is_unbounded();
+            let (encoded, handed) = match entries[0].form {
+                Form::EncodedOnce(_) if single => (true, false),
+                Form::EncodedIfVolatile(_) if single => (true, true),
+                _ => (false, true),
+            };
+            if encoded {
+                self.encoded.push(entries[0].clone());
+            }
+            if handed {
+                let link = entries[0].link.clone();
+                self.handed.push(HandedMatch { link, entries: entries.to_vec(), reliable_only: encoded });
             }
         }
     }

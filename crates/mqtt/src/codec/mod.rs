@@ -46,6 +46,7 @@ pub use subscribe::{
 pub use unsuback::{UnsubAck, encode_unsuback};
 pub use unsubscribe::{Unsubscribe, UnsubscribeTopics, encode_unsubscribe};
 pub use write::PacketTooLarge;
+pub(crate) use write::variable_bytes;
 
 use crate::Version;
 

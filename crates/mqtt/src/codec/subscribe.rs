@@ -130,6 +130,16 @@ impl<'a> Subscription<'a> {
 }
 
 impl SubscriptionOptions {
+    /// The byte of MQTT 5, to be kept with a stored subscription.
+    pub fn to_byte(self) -> u8 {
+        self.bits(Version::V5)
+    }
+
+    /// What [`to_byte`](Self::to_byte) gave; the default for any other byte.
+    pub fn from_byte(byte: u8) -> Self {
+        Self::from_bits(byte, Version::V5).unwrap_or_default()
+    }
+
     fn from_bits(bits: u8, version: Version) -> Result<Self, Violation> {
         let reserved = if version == Version::V5 { 0xc0 } else { 0xfc };
         if bits & reserved != 0 {

@@ -13,7 +13,7 @@ pub use headers::{
     RETAIN, read_properties, write_properties,
 };
 pub use names::{
-    Bytes, NoMqttName, SubjectFilters, write_filters, write_key, write_subject, write_topic,
-    write_topic_of_key,
+    Bytes, NoMqttName, SubjectFilters, write_filters, write_key, write_key_filters, write_subject,
+    write_topic, write_topic_of_key,
 };
-pub use stored::{as_headers, forward_headers, store_headers, visit_headers};
+pub use stored::{as_headers, forward_headers, received_ms, store_headers, store_retained, visit_headers};

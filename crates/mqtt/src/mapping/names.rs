@@ -50,6 +50,14 @@ pub fn write_subject(topic: TopicName<'_>, out: &mut impl Bytes) {
 
 /// Appends the subject filter of a topic filter, and says which prefix of it is a second one.
 pub fn write_filters(filter: TopicFilter<'_>, out: &mut impl Bytes) -> SubjectFilters {
+    write_filters_as(filter, out, |level, out| write_levels(level, out))
+}
+
+fn write_filters_as<B: Bytes>(
+    filter: TopicFilter<'_>,
+    out: &mut B,
+    write_level: impl Fn(&str, &mut Counted<'_, B>),
+) -> SubjectFilters {
     let mut counted = Counted { out, length: 0 };
     let mut parent_length = None;
     for (index, level) in filter.levels().enumerate() {
@@ -62,7 +70,7 @@ pub fn write_filters(filter: TopicFilter<'_>, out: &mut impl Bytes) -> SubjectFi
         match level {
             "+" => counted.put(b"*"),
             "#" => counted.put(b">"),
-            level => write_levels(level, &mut counted),
+            level => write_level(level, &mut counted),
         }
     }
     SubjectFilters { length: counted.length, parent_length, hides_reserved: filter.has_leading_wildcard() }
@@ -72,6 +80,12 @@ pub fn write_filters(filter: TopicFilter<'_>, out: &mut impl Bytes) -> SubjectFi
 /// escaped that such a key may not hold (all but letters, digits and `-`, `_`, `=`, `.`, `/`).
 pub fn write_key(topic: TopicName<'_>, out: &mut impl Bytes) {
     write_levels(topic.as_str(), &mut KeyEscape(out));
+}
+
+/// Appends the filter of the keys whose topics a filter matches, as [`write_filters`] does for subjects. Keys of topics
+/// that start with `$` match a leading wildcard, too; the caller leaves them out.
+pub fn write_key_filters(filter: TopicFilter<'_>, out: &mut impl Bytes) -> SubjectFilters {
+    write_filters_as(filter, out, |level, out| write_levels(level, &mut KeyEscape(out)))
 }
 
 /// Appends the topic of a key.

@@ -4,16 +4,18 @@
 //! (an expiry that becomes a point in time, a user property with a reserved name) they are a list in the arena:
 //!
 //! ```text
-//! 0x00, which is no property; response topic length, response topic (empty: none); then for each header:
+//! 0x00, which is no property; when it came, u64 ms since 1970; response topic length, response topic (empty: none);
+//! then for each header:
 //!     name length, name, value length + 1 (0: null), value          lengths are u32, little endian
 //! ```
 
 use super::headers::{
-    CONTENT_TYPE, CORRELATION, EgressError, Origin, PAYLOAD_FORMAT, is_reserved, read_properties,
+    CONTENT_TYPE, CORRELATION, EgressError, Origin, PAYLOAD_FORMAT, QOS, is_reserved, read_properties,
     write_properties,
 };
 use crate::Qos;
 use crate::codec::{Properties, Property, PropertyBuffer, PropertyContext};
+use crate::outgoing::REPLY;
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
 use stele_model::{Header, Wire};
@@ -28,11 +30,41 @@ pub fn store_headers<'a>(properties: Properties<'a>, received_ms: u64, arena: &'
     }
     let mut list = Vec::new_in(arena);
     list.push(LIST);
+    list.extend_from_slice_copy(&received_ms.to_le_bytes());
     let response_topic = properties.response_topic().unwrap_or_default();
     put(&mut list, response_topic.len(), response_topic.as_bytes());
     for (name, value) in read_properties(properties, Qos::AtMostOnce, false, received_ms, arena) {
         put(&mut list, name.len(), name);
         put(&mut list, value.map_or(0, |value| value.len() + 1), value.unwrap_or_default());
+    }
+    list.into_bump_slice()
+}
+
+/// The header bytes of a retained message, which lose nothing when they are stored: quality and reply subject are
+/// among them.
+pub fn store_retained<'a>(
+    properties: Properties<'a>,
+    qos: Qos,
+    reply: &[u8],
+    received_ms: u64,
+    arena: &'a Bump,
+) -> &'a [u8] {
+    let mut list = Vec::new_in(arena);
+    list.push(LIST);
+    list.extend_from_slice_copy(&received_ms.to_le_bytes());
+    put(&mut list, 0, &[]);
+    let mut header = |name: &[u8], value: Option<&[u8]>| {
+        put(&mut list, name.len(), name);
+        put(&mut list, value.map_or(0, |value| value.len() + 1), value.unwrap_or_default());
+    };
+    if qos == Qos::AtMostOnce {
+        header(QOS, Some(b"0"));
+    }
+    if !reply.is_empty() {
+        header(REPLY, Some(reply));
+    }
+    for (name, value) in read_properties(properties, qos, false, received_ms, arena) {
+        header(name, value);
     }
     list.into_bump_slice()
 }
@@ -45,10 +77,10 @@ pub fn as_headers(raw: &[u8]) -> stele_model::Headers<'_> {
 /// Calls the visitor once for each header in the order of [`read_properties`], with `None` for a null value. Bytes
 /// that are no header bytes end the list early.
 pub fn visit_headers<'b>(raw: &'b [u8], visitor: &mut dyn FnMut(Header<'b>)) {
-    let Some((&LIST, list)) = raw.split_first() else {
+    let Some((&LIST, _)) = raw.split_first() else {
         return visit_properties(raw, visitor);
     };
-    let Some((_response_topic, mut list)) = take(list, 0) else { return };
+    let Some((_response_topic, mut list)) = after_time(raw).and_then(|list| take(list, 0)) else { return };
     while let Some((name, rest)) = take(list, 0) {
         let Some((length, _)) = list_length(rest) else { return };
         let Some((value, rest)) = take(rest, 1) else { return };
@@ -69,8 +101,10 @@ pub fn forward_headers(
     arena: &Bump,
     out: &mut PropertyBuffer,
 ) -> Result<(), EgressError> {
-    if let Some((&LIST, list)) = raw.split_first() {
-        let own = take(list, 0).and_then(|(topic, _)| std::str::from_utf8(topic).ok());
+    if let Some((&LIST, _)) = raw.split_first() {
+        let own = after_time(raw)
+            .and_then(|list| take(list, 0))
+            .and_then(|(topic, _)| std::str::from_utf8(topic).ok());
         let response_topic = response_topic.or(own).filter(|topic| !topic.is_empty());
         let mut headers = Vec::new_in(arena);
         visit_headers(raw, &mut |header| headers.push(header));
@@ -91,6 +125,18 @@ pub fn forward_headers(
         }
     }
     Ok(())
+}
+
+/// When a message with these header bytes came (ms since 1970), where they say it: those with an expiry do. Whoever
+/// delivers it at once need not ask a clock.
+pub fn received_ms(raw: &[u8]) -> Option<u64> {
+    let time = raw.strip_prefix(&[LIST])?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*time))
+}
+
+/// The list behind its tag and time.
+fn after_time(raw: &[u8]) -> Option<&[u8]> {
+    raw.get(9..)
 }
 
 /// Whether each header's name and value stand in the properties themselves.
