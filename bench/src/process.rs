@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 /// A running server.
 pub(crate) struct Server {
     child: Child,
+    /// Removed with the server.
+    _data: Option<tempfile::TempDir>,
     pub(crate) address: SocketAddr,
 }
 
@@ -17,7 +19,9 @@ impl Server {
     /// `stele serve` with NATS alone.
     pub(crate) fn stele(binary: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new(binary);
-        command.args(["serve", "--nats", "127.0.0.1:0"]);
+        command.args(["serve", "--nats", "127.0.0.1:0", "--kafka", "off", "--mqtt", "off", "--http", "off"]);
+        let data = tempfile::tempdir()?;
+        command.arg("--data").arg(data.path());
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("stele does not start")?;
         let mut line = String::new();
@@ -25,7 +29,7 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line)?;
         let port = line.split_whitespace().find_map(|word| word.strip_prefix("nats="));
         let address = port.context("stele says where it listens")?.parse()?;
-        Ok(Self { child, address })
+        Ok(Self { child, address, _data: Some(data) })
     }
 
     /// nats-server without JetStream.
@@ -38,7 +42,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .context("nats-server does not start")?;
-        let server = Self { child, address };
+        let server = Self { child, address, _data: None };
         let start = Instant::now();
         while TcpStream::connect(address).is_err() {
             if start.elapsed() > Duration::from_secs(5) {

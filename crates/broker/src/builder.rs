@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
-use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory};
+use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory, Stop};
+use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
 use stele_mqtt::{MqttSession, MqttSettings};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
@@ -18,6 +19,9 @@ const NATS_QUEUE_BYTES_MAX: usize = 64 << 20;
 /// A receiver with more than this queued loses QoS 0 messages; QoS 1 and 2 wait in its session's window.
 const MQTT_QUEUE_BYTES_MAX: usize = 16 << 20;
 
+/// A client with more than this unread is closed; one fetch response has at most 55 MiB.
+const KAFKA_QUEUE_BYTES_MAX: usize = 256 << 20;
+
 /// What a broker is made of; every part has a default.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -25,6 +29,8 @@ pub struct Builder {
     http: Listen,
     data: Data,
     nats_settings: NatsSettings,
+    kafka: Listen,
+    kafka_settings: KafkaSettings,
     mqtt: Listen,
     mqtt_settings: MqttSettings,
     allow_anonymous_public: bool,
@@ -43,6 +49,8 @@ pub struct Broker {
 pub struct Addresses {
     /// NATS.
     pub nats: Option<SocketAddr>,
+    /// Kafka.
+    pub kafka: Option<SocketAddr>,
     /// Health, totals and metrics over HTTP.
     pub http: Option<SocketAddr>,
     /// MQTT over TCP.
@@ -83,7 +91,7 @@ pub enum StartError {
 impl Addresses {
     /// Those that are on, by the name of their flag, in the order of the ready line.
     pub fn by_flag(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let all = [("nats", self.nats), ("mqtt", self.mqtt), ("http", self.http)];
+        let all = [("nats", self.nats), ("kafka", self.kafka), ("mqtt", self.mqtt), ("http", self.http)];
         all.into_iter().filter_map(|(wire, address)| Some((wire, address?)))
     }
 }
@@ -96,6 +104,8 @@ impl Default for Builder {
             http: free,
             data: Data::Memory,
             nats_settings: NatsSettings::default(),
+            kafka: free,
+            kafka_settings: KafkaSettings::default(),
             mqtt: free,
             mqtt_settings: MqttSettings::default(),
             allow_anonymous_public: false,
@@ -132,6 +142,20 @@ impl Builder {
         self
     }
 
+    /// Where Kafka listens; a free port on 127.0.0.1 unless said otherwise.
+    #[must_use]
+    pub fn kafka(mut self, listen: Listen) -> Self {
+        self.kafka = listen;
+        self
+    }
+
+    /// Settings of the Kafka wire.
+    #[must_use]
+    pub fn kafka_settings(mut self, settings: KafkaSettings) -> Self {
+        self.kafka_settings = settings;
+        self
+    }
+
     /// Where MQTT listens; a free port on 127.0.0.1 unless said otherwise.
     #[must_use]
     pub fn mqtt(mut self, listen: Listen) -> Self {
@@ -161,6 +185,7 @@ impl Builder {
         self.refuse_open_doors()?;
         let clock = Clock::start();
         let nats = bind("nats", self.nats, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
+        let kafka = bind("kafka", self.kafka, Overflow::Close, KAFKA_QUEUE_BYTES_MAX)?;
         let mqtt = bind("mqtt", self.mqtt, Overflow::Drop, MQTT_QUEUE_BYTES_MAX)?;
         let http = bind("http", self.http, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
         let router = Arc::new(Router::default());
@@ -171,30 +196,29 @@ impl Builder {
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
-        let addresses = Addresses { nats: first(&nats), mqtt: first(&mqtt), http: first(&http) };
+        let addresses =
+            Addresses { nats: first(&nats), kafka: first(&kafka), mqtt: first(&mqtt), http: first(&http) };
         let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };
         for (address, bound) in nats {
             hosted.listen(bound.serve(nats_sessions(&nats_settings, address)));
+        }
+        let kafka_sessions = kafka_sessions(&self.kafka_settings);
+        for (_, bound) in kafka {
+            hosted.listen(bound.serve(kafka_sessions.clone()));
         }
         for (_, bound) in mqtt {
             hosted.listen(bound.serve(mqtt_sessions(&self.mqtt_settings)));
         }
         let about = about(&nats_settings, &addresses, clock);
         for (_, bound) in http {
-            let (admin, mut stop) = (Admin::new(core.clone(), about.clone()), hosted.stop());
-            hosted.spawn(async move {
-                if let Err(error) =
-                    admin.serve(bound.into_socket(), async move { stop.stopped().await }).await
-                {
-                    tracing::error!(%error, "the HTTP listener ended");
-                }
-            });
+            hosted.spawn(serve_http(Admin::new(core.clone(), about.clone()), bound, hosted.stop()));
         }
         Ok(Broker { hosted, driver, addresses, core })
     }
 
     fn refuse_open_doors(&self) -> Result<(), StartError> {
-        let listeners = [("nats", self.nats), ("mqtt", self.mqtt), ("http", self.http)];
+        let listeners =
+            [("nats", self.nats), ("kafka", self.kafka), ("mqtt", self.mqtt), ("http", self.http)];
         match listeners.into_iter().find(|(_, listen)| listen.is_public()) {
             Some((wire, listen)) if !self.allow_anonymous_public => {
                 Err(StartError::Anonymous { wire, listen })
@@ -285,6 +309,17 @@ fn about(nats: &NatsSettings, addresses: &Addresses, clock: Clock) -> About {
             .collect(),
         start_s: clock.now().wall_ns / 1_000_000_000,
     }
+}
+
+async fn serve_http(admin: Admin, bound: Bound, mut stop: Stop) {
+    if let Err(error) = admin.serve(bound.into_socket(), async move { stop.stopped().await }).await {
+        tracing::error!(%error, "the HTTP listener ended");
+    }
+}
+
+fn kafka_sessions(settings: &KafkaSettings) -> SessionFactory {
+    let service = Arc::new(KafkaService::new(settings.clone()));
+    Arc::new(move |peer: &Peer| Box::new(KafkaSession::new(service.clone(), peer.remote.ip(), peer.local)))
 }
 
 fn mqtt_sessions(settings: &MqttSettings) -> SessionFactory {

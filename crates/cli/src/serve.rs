@@ -3,24 +3,31 @@
 use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
-use stele_broker::{Broker, Data, Listen};
+use stele_broker::{Broker, Data, KafkaSettings, Listen};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Where to listen.
+/// Where to listen. Each listener is ADDRESS:PORT (port 0 picks a free one) or `off`; the default is its usual port on
+/// the loopback addresses.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The NATS listener: ADDRESS:PORT (port 0 picks a free one) or `off`. Default: port 4222 on loopback.
+    /// NATS, JetStream. Default: port 4222 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:4222", value_parser = parse_listen, hide_default_value = true)]
     nats: Listen,
-    /// The HTTP listener for health, totals and metrics: ADDRESS:PORT or `off`. Default: port 8222 on loopback.
+    /// Kafka. Default: port 9092 on loopback.
+    #[arg(long, value_name = "ADDR", default_value = "loopback:9092", value_parser = parse_listen, hide_default_value = true)]
+    kafka: Listen,
+    /// The address that Kafka clients are told to connect to. Default: the one that each of them reached.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_and_port)]
+    kafka_advertise: Option<(String, u16)>,
+    /// MQTT over TCP. Default: port 1883 on loopback.
+    #[arg(long, value_name = "ADDR", default_value = "loopback:1883", value_parser = parse_listen, hide_default_value = true)]
+    mqtt: Listen,
+    /// Health, totals and metrics over HTTP. Default: port 8222 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:8222", value_parser = parse_listen, hide_default_value = true)]
     http: Listen,
     /// The directory that holds the data; made where it is missing, and locked.
     #[arg(long, value_name = "DIR", default_value = "stele-data")]
     data: PathBuf,
-    /// The MQTT listener, likewise. Default: port 1883 on loopback.
-    #[arg(long, value_name = "ADDR", default_value = "loopback:1883", value_parser = parse_listen, hide_default_value = true)]
-    mqtt: Listen,
     /// Let anybody in on addresses that other machines can reach, without authentication.
     #[arg(long)]
     insecure_anonymous: bool,
@@ -41,6 +48,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let broker = Broker::builder()
         .nats(arguments.nats)
+        .kafka(arguments.kafka)
+        .kafka_settings(KafkaSettings { advertised: arguments.kafka_advertise, ..KafkaSettings::default() })
         .mqtt(arguments.mqtt)
         .http(arguments.http)
         .data(Data::Directory(arguments.data))
@@ -81,4 +90,14 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
         return port.parse().map(Listen::Loopback).map_err(|error| format!("{error}"));
     }
     text.parse().map_err(|error| format!("{error}"))
+}
+
+fn parse_host_and_port(text: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("`{text}` is not HOST:PORT");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
 }
