@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory};
-use stele_mqtt::{MqttSession, MqttSettings};
+use stele_mqtt::{MqttSession, MqttSettings, WillSession};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
 
@@ -170,6 +170,7 @@ impl Builder {
         let mut hosted = Hosted::start(core.clone(), clock);
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));
+        hosted.attach(Box::new(WillSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
         let addresses = Addresses { nats: first(&nats), mqtt: first(&mqtt), http: first(&http) };
         let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };
