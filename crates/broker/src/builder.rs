@@ -9,7 +9,7 @@ use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory, Stop};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
-use stele_mqtt::{MqttSession, MqttSettings};
+use stele_mqtt::{MqttSession, MqttSettings, WillSession};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
 
@@ -195,6 +195,7 @@ impl Builder {
         let mut hosted = Hosted::start(core.clone(), clock);
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));
+        hosted.attach(Box::new(WillSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
         let addresses =
             Addresses { nats: first(&nats), kafka: first(&kafka), mqtt: first(&mqtt), http: first(&http) };

@@ -215,9 +215,8 @@ impl Durable for Storage {
         lsn
     }
 
-    fn enqueue(&self, _: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
-        results.extend(messages.iter().map(|_| Err(Error::NotAllowed("stored sessions are not served"))));
-        Lsn(0)
+    fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
+        self.store.enqueue(now, messages, results)
     }
 
     fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {

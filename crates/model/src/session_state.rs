@@ -76,6 +76,13 @@ pub enum SessionCommand {
         /// Its packet id.
         packet: u16,
     },
+    /// Asks for the wills of sessions whose connections are gone. Order `Free`; comes again and again. → `Will`
+    Wills,
+    /// The will of this session was published. Nothing is answered.
+    WillSent {
+        /// The client id.
+        client: Bytes,
+    },
     /// PUBREL came: forget the packet id. → `Claimed { new: was unknown }` when durable.
     Release {
         /// The client id.
@@ -179,6 +186,13 @@ pub enum SessionReply {
     Claimed {
         /// It is.
         new: bool,
+    },
+    /// This will is to be published now.
+    Will {
+        /// The client id of the session.
+        client: Bytes,
+        /// It.
+        will: Box<Will>,
     },
     /// A newer connection has the session: close. Comes for the ticket of `Open`.
     TakenOver {

@@ -26,6 +26,7 @@ mod session;
 mod settings;
 pub mod topic;
 mod version;
+mod wills;
 
 pub use fault::{CloseWith, Fault};
 pub use format::MqttFormat;
@@ -33,3 +34,4 @@ pub use reason::ReasonCode;
 pub use session::MqttSession;
 pub use settings::MqttSettings;
 pub use version::{Qos, Sender, Version};
+pub use wills::WillSession;

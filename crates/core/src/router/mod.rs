@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use stele_model::{ConnectionId, Filter, StreamName};
-use trie::Trie;
+pub(crate) use trie::Trie;
 
 /// A connection's cache keeps at most this many subjects.
 const CACHED_SUBJECTS_MAX: usize = 4096;

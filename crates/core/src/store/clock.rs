@@ -38,6 +38,11 @@ impl ShardClock {
         (self.last_ns, jump)
     }
 
+    /// The last reading in this process.
+    pub(crate) fn seen(&self) -> Option<Now> {
+        self.seen
+    }
+
     /// The newest time, without reading.
     pub(crate) fn last_ns(&self) -> u64 {
         self.last_ns

@@ -17,6 +17,8 @@ pub struct Settings {
     pub producers_max: usize,
     /// Partitions per stream.
     pub partitions_max: u32,
+    /// Messages that the queue of a stored session holds; a full one takes no more (`max_queued_messages`).
+    pub session_queue_max: u64,
     /// Bytes of one message or batch, whatever the stream says.
     pub record_bytes_max: u64,
     /// Delivery state waits at most this long (ns) for a commit to ride on.
@@ -37,6 +39,7 @@ impl Default for Settings {
             message_ids_max: 4_000_000,
             producers_max: 10_000,
             partitions_max: 10_000,
+            session_queue_max: 1000,
             record_bytes_max: 16 << 20,
             lazy_ns: 50_000_000,
             seed: 0,

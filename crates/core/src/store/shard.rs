@@ -30,7 +30,13 @@ pub(crate) struct Shard {
 impl Shard {
     /// An empty one.
     pub(crate) fn new(context: Context) -> Self {
-        Self { context, streams: BTreeMap::new(), groups: Groups, sessions: Sessions, next_stream: 1 }
+        Self {
+            context,
+            streams: BTreeMap::new(),
+            groups: Groups,
+            sessions: Sessions::default(),
+            next_stream: 1,
+        }
     }
 
     /// A stream with what it shares.
@@ -75,6 +81,7 @@ impl Shard {
 
     /// The journal is durable up to here; which partitions show more than before?
     pub(crate) fn settle(&mut self, now: Now, durable: Lsn) -> Vec<(u64, PartitionIndex)> {
+        self.sessions.settle(&mut self.context);
         let mut moved = Vec::new();
         for number in self.context.unsettled.iter().copied().collect::<Vec<_>>() {
             let Some(stream) = self.streams.get_mut(&number) else {
@@ -109,6 +116,7 @@ impl Shard {
         if self.context.lazy_due.is_some_and(|due| due <= now.monotonic_ns) {
             self.write_lazy();
         }
+        self.sessions.wake(&mut self.context, now);
     }
 
     /// Writes the delivery state that waits.
@@ -125,7 +133,8 @@ impl Shard {
     /// When `wake` has something to do (monotonic ns).
     pub(crate) fn deadline(&self) -> Option<u64> {
         let timer = self.context.timers.first().map(|timer| timer.0);
-        timer.into_iter().chain(self.context.lazy_due).min()
+        let sessions = self.sessions.deadline(&self.context);
+        timer.into_iter().chain(self.context.lazy_due).chain(sessions).min()
     }
 
     /// A frame is replayed.
@@ -146,6 +155,7 @@ impl Shard {
     /// Everything was replayed: what is there is durable.
     pub(crate) fn opened(&mut self, now: Now) {
         self.context.unsettled.clear();
+        self.sessions.opened(&mut self.context, now);
         for stream in self.streams.values_mut() {
             stream.opened(&mut self.context, now);
         }
@@ -188,7 +198,7 @@ impl Shard {
                 return Ok(());
             }
             GROUPS_FROM..SESSIONS_FROM => return self.groups.apply(kind, body),
-            SESSIONS_FROM..SHARD_FROM => return self.sessions.apply(kind, body),
+            SESSIONS_FROM..SHARD_FROM => return self.sessions.apply(stored, kind, body),
             _ => return Err("a delta of an unknown kind"),
         };
         self.known(number)?.lsn = stored.lsn;

@@ -38,6 +38,9 @@ struct Cell {
     deadline: AtomicU64,
 }
 
+/// Where the stored sessions live.
+const SESSIONS_SHARD: u16 = 0;
+
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
@@ -115,6 +118,19 @@ impl Store {
         })
     }
 
+    /// Queues messages for the stored sessions that want them; as `capture` otherwise.
+    pub fn enqueue(
+        &self,
+        now: Now,
+        messages: &[Capture<'_>],
+        results: &mut Vec<Result<Stored, Error>>,
+    ) -> Lsn {
+        self.enter(SESSIONS_SHARD, |shard| {
+            shard.sessions.enqueue(&mut shard.context, now, messages, results);
+            shard.context.lsn
+        })
+    }
+
     /// Answers a request, now or later.
     pub fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
         match request {
@@ -126,9 +142,9 @@ impl Store {
             Request::Group(command) => {
                 self.enter(0, |shard| shard.groups.request(&mut shard.context, now, caller, command))
             }
-            Request::Session(command) => {
-                self.enter(0, |shard| shard.sessions.request(&mut shard.context, now, caller, command))
-            }
+            Request::Session(command) => self.enter(SESSIONS_SHARD, |shard| {
+                shard.sessions.request(&mut shard.context, now, caller, command)
+            }),
         }
     }
 
@@ -137,7 +153,10 @@ impl Store {
         self.reads().cancel(link, ticket);
         self.watchers().retain(|watcher| (watcher.link.id, watcher.ticket) != (link, ticket));
         for number in 0..self.shards.len() {
-            self.enter(number as u16, |shard| shard.cancel_pulls(link, Some(ticket)));
+            self.enter(number as u16, |shard| {
+                shard.cancel_pulls(link, Some(ticket));
+                shard.sessions.cancel(link, ticket);
+            });
         }
     }
 
@@ -146,7 +165,10 @@ impl Store {
         self.reads().detach(link);
         self.watchers().retain(|watcher| watcher.link.id != link);
         for number in 0..self.shards.len() {
-            self.enter(number as u16, |shard| shard.cancel_pulls(link, None));
+            self.enter(number as u16, |shard| {
+                shard.cancel_pulls(link, None);
+                shard.sessions.detach_link(&mut shard.context, link);
+            });
         }
     }
 
@@ -200,7 +222,12 @@ impl Store {
             let mut shard = cell.shard.lock().expect("no panic holds the lock");
             let result = work(&mut shard);
             cell.outbox.queue(&mut shard.context.answers);
-            cell.unsettled.store(!shard.context.unsettled.is_empty(), Ordering::Release);
+            let unsettled = !shard.context.unsettled.is_empty() || shard.sessions.is_unsettled();
+            cell.unsettled.store(unsettled, Ordering::Release);
+            if let Some(wanted) = shard.sessions.take_wanted() {
+                // Under the lock, so that the router hears of changes in their order.
+                self.captures.set_sessions(&wanted);
+            }
             cell.deadline.store(shard.deadline().unwrap_or(NEVER), Ordering::Release);
             (result, std::mem::take(&mut shard.context.pushes))
         };

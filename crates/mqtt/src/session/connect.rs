@@ -71,6 +71,7 @@ impl Opening {
             version,
             open,
             expiry_s,
+            stored: expiry_s > 0,
             keep_alive: KeepAlive::new(keep_alive_s.unwrap_or(connect.keep_alive_seconds), now),
             will,
             peer,
@@ -110,6 +111,7 @@ impl Opening {
         self.send_connack(settings, &opened, turn)?;
         let mut live = self.live;
         live.keep_alive.heard(now);
+        live.stored |= opened.present;
         live.resume(settings, now, opened, turn);
         Ok(live)
     }

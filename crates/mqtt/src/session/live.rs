@@ -18,6 +18,8 @@ pub(super) struct Live {
     pub open: Ticket,
     /// How long the session outlives the connection (s).
     pub expiry_s: u32,
+    /// The core keeps state for the session: it outlives its connection, or did so before.
+    pub stored: bool,
     pub keep_alive: KeepAlive,
     pub will: Option<Box<Will>>,
     pub peer: PeerLimits,
@@ -131,9 +133,9 @@ impl Live {
         }
     }
 
-    /// Does the session outlive its connection?
+    /// Does the core keep state for the session?
     pub(super) fn is_stored(&self) -> bool {
-        self.expiry_s > 0
+        self.stored
     }
 
     fn on_disconnect(&mut self, settings: &MqttSettings, packet: &Disconnect<'_>) -> Result<(), Rejection> {

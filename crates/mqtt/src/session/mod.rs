@@ -28,6 +28,7 @@ use connect::Opening;
 use live::Live;
 use std::sync::Arc;
 use stele_model::{Close, Handed, Now, Outcome, Session, SubscriptionId, Ticket, Turn};
+pub(crate) use will::publish as publish_will;
 
 /// One connection's protocol state; see the module's head for its states.
 #[derive(Debug)]
@@ -227,6 +228,3 @@ fn disconnect(version: Version, reason: ReasonCode, out: &mut Vec<u8>) {
         debug_assert!(written.is_ok(), "a packet without properties always fits");
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -31,8 +31,8 @@ pub(super) fn read(will: &codec::Will<'_>, version: Version) -> Result<Box<Will>
     }))
 }
 
-/// Publishes a will, live and to whatever stores it.
-pub(super) fn publish(will: &Will, now: Now, turn: &mut Turn<'_, '_>) {
+/// Publishes a will, live and to whatever stores it. The ticket, where something does, is answered then.
+pub(crate) fn publish(will: &Will, now: Now, turn: &mut Turn<'_, '_>) -> Option<stele_model::Ticket> {
     let arena = turn.arena;
     let subject: &[u8] = arena.alloc_slice_copy(&will.subject);
     let payload: &[u8] = arena.alloc_slice_copy(&will.payload);
@@ -44,12 +44,15 @@ pub(super) fn publish(will: &Will, now: Now, turn: &mut Turn<'_, '_>) {
     message.reply = super::inbound::reply_of(properties, arena).unwrap_or_default();
     message.quality = will.quality;
     message.retain = will.retain;
-    if may_publish(subject) {
-        turn.publish(message);
-        if will.retain {
-            retained::put(&message, properties, now, turn);
-        }
+    message.ack = will.quality > Quality::AtMostOnce;
+    if !may_publish(subject) {
+        return None;
     }
+    let mut ticket = turn.publish(message).ticket;
+    if will.retain {
+        ticket = retained::put(&message, properties, now, turn).or(ticket);
+    }
+    ticket
 }
 
 /// From MQTT only buckets and object stores of the internal subjects can be published.

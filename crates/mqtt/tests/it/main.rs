@@ -8,3 +8,5 @@ mod hostile;
 mod malformed;
 mod names;
 mod roundtrip;
+mod session;
+mod world;

@@ -1,0 +1,291 @@
+//! Messages into queues, and from queues to their clients.
+
+use super::super::context::Context;
+use super::super::frames::Delta;
+use super::Sessions;
+use super::frames::MessageQueued;
+use super::state::{Entry, KeptMessage, Progress, State};
+use crate::journal::Lsn;
+use crate::store::{Answer, Caller, Capture, Stored};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use stele_model::{ConnectionId, Error, Now, Outcome, QueuedMessage, SessionReply, StoredRecord, Ticket};
+
+/// A question for a queue.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub caller: Caller,
+    pub from: u64,
+    pub count_max: usize,
+    pub bytes_max: usize,
+}
+
+impl Sessions {
+    /// Queues messages for the sessions that want them; one result per message.
+    pub(crate) fn enqueue(
+        &mut self,
+        context: &mut Context,
+        now: Now,
+        messages: &[Capture<'_>],
+        results: &mut Vec<Result<Stored, Error>>,
+    ) {
+        let time_ns = context.time(now);
+        for capture in messages {
+            let message = &capture.message;
+            let queued = MessageQueued {
+                number: self.state.next,
+                time_ns,
+                subject: message.subject.to_vec(),
+                reply: message.reply.to_vec(),
+                headers: record_headers(&message.headers),
+                payload: message.payload.map(<[u8]>::to_vec),
+                quality: message.quality,
+                retain: message.retain,
+                wire: message.headers.wire,
+                from: self.clients.get(&message.from).map(|client| client.to_vec()),
+            };
+            let stored = Stored { offset: queued.number, duplicate: false };
+            if self.state.matches(&queued).is_empty() {
+                // The router knows filters only; No Local and hidden subjects are judged here.
+                results.push(Ok(stored));
+                continue;
+            }
+            let payload = queued.encode();
+            let length = payload.len() as u32;
+            let frame = crate::journal::JournalFrame {
+                shard: context.shard,
+                log: 0,
+                kind: crate::journal::FrameKind::Delta,
+                base: 0,
+                count: 0,
+                payload,
+            };
+            match context.append(&[frame]) {
+                Ok(place) => {
+                    let takers = self.state.queued(&queued, place, length);
+                    self.grown.extend(takers);
+                    self.cache.keep(queued);
+                    results.push(Ok(stored));
+                }
+                Err(error) => results.push(Err(error)),
+            }
+        }
+    }
+
+    /// Answers a question for a queue, now or when there is something.
+    pub(super) fn fetch(&mut self, context: &mut Context, client: Bytes, waiting: Waiting) -> Answer {
+        if let Err(error) = self.holds(&waiting.caller, &client) {
+            return Answer::Ready { lsn: Lsn(0), outcome: Outcome::Failed(error) };
+        }
+        match self.read(context, &client, &waiting) {
+            Ok(messages) if messages.is_empty() => {
+                let queue = self.state.sessions.get_key_value(&client[..]);
+                if let Some((known, _)) = queue.filter(|(_, session)| session.end() > waiting.from) {
+                    // What is there is not durable yet.
+                    self.grown.insert(known.clone());
+                }
+                self.waiting.insert(client, waiting);
+                Answer::Waiting
+            }
+            Ok(messages) => {
+                self.note_sent(&client, &messages);
+                Answer::Ready { lsn: Lsn(0), outcome: Outcome::Session(SessionReply::Queued(messages)) }
+            }
+            Err(error) => Answer::Ready { lsn: Lsn(0), outcome: Outcome::Failed(error) },
+        }
+    }
+
+    /// The journal is durable further: whoever waits for what is now durable gets it.
+    pub(crate) fn settle(&mut self, context: &mut Context) {
+        let mut later = std::collections::BTreeSet::new();
+        for client in std::mem::take(&mut self.grown) {
+            let Some(waiting) = self.waiting.get(&client[..]).cloned() else { continue };
+            match self.read(context, &client, &waiting) {
+                Ok(messages) if messages.is_empty() => {
+                    later.insert(client);
+                }
+                read => {
+                    self.waiting.remove(&client[..]);
+                    let outcome = match read {
+                        Ok(messages) => {
+                            self.note_sent(&client, &messages);
+                            Outcome::Session(SessionReply::Queued(messages))
+                        }
+                        Err(error) => Outcome::Failed(error),
+                    };
+                    context.answers.push((waiting.caller.link, waiting.caller.ticket, outcome));
+                }
+            }
+        }
+        self.grown.extend(later);
+    }
+
+    /// Does something wait for the disk?
+    pub(crate) fn is_unsettled(&self) -> bool {
+        !self.grown.is_empty()
+    }
+
+    /// Withdraws a waiting question.
+    pub(crate) fn cancel(&mut self, link: ConnectionId, ticket: Ticket) {
+        self.waiting.retain(|_, waiting| (waiting.caller.link.id, waiting.caller.ticket) != (link, ticket));
+    }
+
+    fn note_sent(&mut self, client: &[u8], messages: &[QueuedMessage]) {
+        if let (Some(holder), Some(last)) = (self.holders.get_mut(client), messages.last()) {
+            holder.sent_below = holder.sent_below.max(last.ordinal + 1);
+        }
+    }
+
+    /// Durable entries from an ordinal on that the client has not seen.
+    fn read(
+        &mut self,
+        context: &Context,
+        client: &[u8],
+        waiting: &Waiting,
+    ) -> Result<Vec<QueuedMessage>, Error> {
+        let durable = context.journal.durable();
+        let Some(session) = self.state.sessions.get(client) else { return Ok(Vec::new()) };
+        let skipped = usize::try_from(waiting.from.saturating_sub(session.first)).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let entries = (session.first..).zip(&session.queue).skip(skipped);
+        for (ordinal, entry) in entries.filter(|(_, entry)| entry.progress == Progress::Waits) {
+            let Some(kept) = self.state.messages.get(&entry.number) else { continue };
+            let full = found.len() >= waiting.count_max || bytes >= waiting.bytes_max;
+            if kept.lsn > durable || full {
+                break;
+            }
+            let message = self.cache.get(context, entry.number, kept)?;
+            bytes += kept.length as usize;
+            found.push(to_queued(ordinal, entry, &message));
+        }
+        Ok(found)
+    }
+}
+
+/// Recent messages, decoded, bounded by bytes.
+#[derive(Debug, Default)]
+pub(super) struct MessageCache {
+    messages: BTreeMap<u64, Parts>,
+    bytes: usize,
+}
+
+/// A message whose parts are shared by all that read it.
+#[derive(Clone, Debug)]
+struct Parts {
+    time_ns: u64,
+    subject: Bytes,
+    reply: Bytes,
+    headers: Bytes,
+    payload: Option<Bytes>,
+    retain: bool,
+    wire: stele_model::Wire,
+}
+
+impl MessageCache {
+    /// Keeps a message that was just queued; the oldest make room.
+    fn keep(&mut self, message: MessageQueued) {
+        let number = message.number;
+        let parts = Parts::from(message);
+        self.bytes += parts.cost();
+        self.messages.insert(number, parts);
+        while self.bytes > CACHE_BYTES_MAX {
+            let Some((_, parts)) = self.messages.pop_first() else { break };
+            self.bytes -= parts.cost();
+        }
+    }
+
+    /// Forgets what no queue holds any more at the front.
+    pub(super) fn forget_below(&mut self, state: &State) {
+        let oldest = state.messages.first_key_value().map_or(u64::MAX, |(number, _)| *number);
+        while let Some(entry) = self.messages.first_entry() {
+            if *entry.key() >= oldest {
+                break;
+            }
+            self.bytes -= entry.remove().cost();
+        }
+    }
+
+    fn get(&self, context: &Context, number: u64, kept: &KeptMessage) -> Result<Parts, Error> {
+        if let Some(parts) = self.messages.get(&number) {
+            return Ok(parts.clone());
+        }
+        let payload = context.journal.read(kept.position, kept.length)?;
+        let body = payload.strip_prefix(&[MessageQueued::KIND]).ok_or(Error::Storage)?;
+        Ok(Parts::from(MessageQueued::decode(body).map_err(|_| Error::Storage)?))
+    }
+}
+
+impl From<MessageQueued> for Parts {
+    fn from(message: MessageQueued) -> Self {
+        Self {
+            time_ns: message.time_ns,
+            subject: message.subject.into(),
+            reply: message.reply.into(),
+            headers: message.headers.into(),
+            payload: message.payload.map(Bytes::from),
+            retain: message.retain,
+            wire: message.wire,
+        }
+    }
+}
+
+impl Parts {
+    fn cost(&self) -> usize {
+        self.subject.len()
+            + self.reply.len()
+            + self.headers.len()
+            + self.payload.as_ref().map_or(0, Bytes::len)
+            + 200
+    }
+}
+
+fn to_queued(ordinal: u64, entry: &Entry, message: &Parts) -> QueuedMessage {
+    QueuedMessage {
+        ordinal,
+        record: StoredRecord {
+            offset: entry.number,
+            append_time_ns: message.time_ns,
+            wire_time_ms: i64::try_from(message.time_ns / 1_000_000).unwrap_or(i64::MAX),
+            subject: message.subject.clone(),
+            key: None,
+            headers_raw: message.headers.clone(),
+            value: message.payload.clone(),
+        },
+        reply: message.reply.clone(),
+        wire: message.wire,
+        quality: entry.quality,
+        retain: message.retain,
+        identifiers: entry.identifiers.to_vec(),
+        options: entry.options,
+    }
+}
+
+/// The headers in a Kafka record's encoding: count, then name and value, each behind its length (−1: null).
+fn record_headers(headers: &stele_model::Headers<'_>) -> Vec<u8> {
+    let mut count = 0;
+    let mut pairs = Vec::new();
+    headers.each(&mut |(name, value)| {
+        count += 1;
+        put_varint(name.len() as i64, &mut pairs);
+        pairs.extend_from_slice(name);
+        put_varint(value.map_or(-1, |value| value.len() as i64), &mut pairs);
+        pairs.extend_from_slice(value.unwrap_or_default());
+    });
+    let mut out = Vec::with_capacity(pairs.len() + 2);
+    put_varint(count, &mut out);
+    out.extend_from_slice(&pairs);
+    out
+}
+
+fn put_varint(value: i64, out: &mut Vec<u8>) {
+    let mut rest = (value << 1 ^ value >> 63) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+/// Bytes of messages in memory; others are read from the log.
+const CACHE_BYTES_MAX: usize = 16 << 20;
