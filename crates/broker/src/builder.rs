@@ -9,6 +9,7 @@ use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory, Stop};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
+use stele_model::{Filter, StreamName};
 use stele_mqtt::{MqttSession, MqttSettings, WillSession};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
@@ -33,6 +34,7 @@ pub struct Builder {
     kafka_settings: KafkaSettings,
     mqtt: Listen,
     mqtt_settings: MqttSettings,
+    streams: Vec<(StreamName, Vec<Filter>)>,
     allow_anonymous_public: bool,
 }
 
@@ -75,6 +77,9 @@ pub enum StartError {
     /// The data.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A stream that was asked for.
+    #[error("stream `{0}` cannot be made: {1}")]
+    Stream(StreamName, stele_model::Error),
     /// Anybody could connect from outside.
     #[error(
         "the {wire} listener on {listen} would be open to other machines without authentication; listen on 127.0.0.1, or say \
@@ -108,6 +113,7 @@ impl Default for Builder {
             kafka_settings: KafkaSettings::default(),
             mqtt: free,
             mqtt_settings: MqttSettings::default(),
+            streams: Vec::new(),
             allow_anonymous_public: false,
         }
     }
@@ -170,6 +176,13 @@ impl Builder {
         self
     }
 
+    /// Makes a stream that captures these subjects, where there is none of this name yet.
+    #[must_use]
+    pub fn stream(mut self, name: StreamName, subjects: Vec<Filter>) -> Self {
+        self.streams.push((name, subjects));
+        self
+    }
+
     /// Let anybody who reaches a public address in, without authentication.
     #[must_use]
     pub fn insecure_anonymous(mut self, allow: bool) -> Self {
@@ -192,6 +205,9 @@ impl Builder {
         let (storage, journal) = Storage::open(&self.data, &router, clock, random)?;
         let core = Arc::new(Core::new(router, storage.clone(), journal, Box::new(random)));
         let driver = storage.drive(&core)?;
+        for (name, subjects) in &self.streams {
+            storage.ensure_stream(&core, name, subjects)?;
+        }
         let mut hosted = Hosted::start(core.clone(), clock);
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));

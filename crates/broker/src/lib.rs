@@ -16,6 +16,7 @@ mod storage;
 pub use builder::{Addresses, Broker, Builder, StartError};
 pub use listen::{Listen, ListenParseError};
 pub use stele_kafka::KafkaSettings;
+pub use stele_model::{Filter, StreamName};
 pub use stele_mqtt::MqttSettings;
 pub use stele_nats::NatsSettings;
 pub use storage::{Data, StorageError};

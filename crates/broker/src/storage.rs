@@ -5,16 +5,19 @@
 //!                   └────→ this task: Store::settle (readers, pulls), Store::wake (deadlines)
 //! ```
 
+use crate::builder::StartError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 use stele_core::store::{Answer, Caller, Capture, OpenError, Settings, Store, Stored};
-use stele_core::{Core, Durable, LaneJournal, Lsn, Replayed, Router};
+use stele_core::{Core, Durable, LaneJournal, Lsn, Nowhere, Replayed, Router};
 use stele_host::{Clock, Stop};
 use stele_io::{Disk, DiskErrorKind, DiskLock, RealDisk, SimDisk};
 use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane, StopReason};
-use stele_model::{ConnectionId, Error, Now, Request, StreamName, Ticket};
+use stele_model::{
+    ConnectionId, Error, Filter, Now, Outcome, Request, StreamCommand, StreamName, StreamSpec, Ticket, Wire,
+};
 use tokio::sync::Notify;
 
 /// The file whose lock is the directory's.
@@ -131,6 +134,27 @@ impl Storage {
             |error: &stele_io::DiskError| tracing::warn!(%error, "the log's files cannot be prepared");
         let thread = LaneThread::start(self.lane.clone(), on_trouble).map_err(StorageError::Thread)?;
         Ok(Driver { storage: self.clone(), thread: Some(thread) })
+    }
+
+    /// Makes a stream on behalf of the operator, where there is none of this name.
+    pub(crate) fn ensure_stream(
+        &self,
+        core: &Core,
+        name: &StreamName,
+        subjects: &[Filter],
+    ) -> Result<(), StartError> {
+        let caller = Caller { link: core.link(Arc::new(Nowhere)), ticket: Ticket(0) };
+        let ask = |command| self.store.request(self.clock.now(), &caller, Request::Stream(command));
+        if let Answer::Ready { outcome: Outcome::Stream(_), .. } = ask(StreamCommand::Info(name.clone())) {
+            return Ok(());
+        }
+        let spec = StreamSpec::new(name.clone(), Wire::Internal, subjects.to_vec());
+        match ask(StreamCommand::Create(Box::new(spec))) {
+            Answer::Ready { outcome: Outcome::Failed(error), .. } => {
+                Err(StartError::Stream(name.clone(), error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Shows to readers what became durable, and does what is due, until the stop.

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
-use stele_broker::{Broker, Data, KafkaSettings, Listen};
+use stele_broker::{Broker, Data, Filter, KafkaSettings, Listen, StreamName};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where to listen. Each listener is ADDRESS:PORT (port 0 picks a free one) or `off`; the default is its usual port on
@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     /// The directory that holds the data; made where it is missing, and locked.
     #[arg(long, value_name = "DIR", default_value = "stele-data")]
     data: PathBuf,
+    /// Make a stream that captures subjects, where there is none of this name: NAME=FILTER[,FILTER…], as TELEMETRY='home.>'.
+    /// May be given several times.
+    #[arg(long = "stream", value_name = "NAME=FILTERS", value_parser = parse_stream)]
+    streams: Vec<(StreamName, Vec<Filter>)>,
     /// Let anybody in on addresses that other machines can reach, without authentication.
     #[arg(long)]
     insecure_anonymous: bool,
@@ -46,7 +50,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let broker = Broker::builder()
+    let builder = arguments
+        .streams
+        .into_iter()
+        .fold(Broker::builder(), |builder, (name, subjects)| builder.stream(name, subjects));
+    let broker = builder
         .nats(arguments.nats)
         .kafka(arguments.kafka)
         .kafka_settings(KafkaSettings { advertised: arguments.kafka_advertise, ..KafkaSettings::default() })
@@ -100,4 +108,40 @@ fn parse_host_and_port(text: &str) -> Result<(String, u16), String> {
         return Err(wrong());
     }
     Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
+}
+
+/// The name is usable on all wires: what both JetStream and Kafka take.
+fn parse_stream(text: &str) -> Result<(StreamName, Vec<Filter>), String> {
+    let (name, filters) =
+        text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=FILTER[,FILTER…]"))?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.is_empty() || name.len() > 249 || !name.bytes().all(fits) {
+        return Err(format!("`{name}` is not a stream name: 1 to 249 letters, digits, `_` and `-`"));
+    }
+    let filter =
+        |filter: &str| Filter::new(filter.as_bytes()).map_err(|error| format!("`{filter}`: {error}"));
+    Ok((StreamName::new(name), filters.split(',').map(filter).collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_read_from_the_command_line() {
+        let (name, filters) = parse_stream("TELEMETRY=home.>,office.*").expect("a stream");
+        assert_eq!((name.as_str(), filters.len()), ("TELEMETRY", 2));
+        for wrong in ["TELEMETRY", "=a", "A B=a", "A=", "A=a..b", "A=a,", "A.B=c"] {
+            assert!(parse_stream(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn advertised_addresses_are_host_and_port() {
+        assert_eq!(parse_host_and_port("example.org:9092"), Ok(("example.org".into(), 9092)));
+        assert_eq!(parse_host_and_port("[::1]:9092"), Ok(("::1".into(), 9092)));
+        for wrong in ["example.org", ":9092", "a:b", "a:70000"] {
+            assert!(parse_host_and_port(wrong).is_err(), "{wrong}");
+        }
+    }
 }

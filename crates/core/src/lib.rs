@@ -30,4 +30,4 @@ pub use scratch::{Output, Scratch};
 
 pub use journal::{FrameKind, Journal, JournalFrame, Lsn, MemoryJournal, StoredFrame};
 pub use lane_journal::{LaneJournal, Replayed};
-pub use link::{Inbox, Link, Outlet};
+pub use link::{Inbox, Link, Nowhere, Outlet};

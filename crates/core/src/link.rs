@@ -25,6 +25,30 @@ pub trait Outlet: Send + Sync {
     fn await_room(&self, waker: &Waker) -> bool;
 }
 
+/// The outlet of a caller without a peer and without a task: bytes vanish, nobody is woken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Outlet for Nowhere {
+    fn send(&self, _: &[u8]) -> usize {
+        0
+    }
+
+    fn send_pieces(&self, _: &[std::io::IoSlice<'_>]) -> usize {
+        0
+    }
+
+    fn wake(&self) {}
+
+    fn queued(&self) -> usize {
+        0
+    }
+
+    fn await_room(&self, _: &Waker) -> bool {
+        false
+    }
+}
+
 /// What waits for the owner of a connection.
 #[derive(Debug, Default)]
 pub struct Inbox {

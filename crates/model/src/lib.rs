@@ -43,8 +43,8 @@ pub use record::{StoredRecord, visit_record_headers};
 pub use session::{Close, Format, Outcome, Session};
 pub use session_state::{QueuedMessage, SessionCommand, SessionFilter, SessionOpened, SessionReply, Will};
 pub use stream::{
-    CleanupPolicy, Discard, Document, Limits, ManySelector, PartitionInfo, RecordSelector, Retention,
-    Storage, StreamCommand, StreamInfo, StreamName, StreamReply, StreamSpec, SubjectCount,
+    CleanupPolicy, DEDUP_WINDOW_NS, Discard, Document, Limits, ManySelector, PartitionInfo, RecordSelector,
+    Retention, Storage, StreamCommand, StreamInfo, StreamName, StreamReply, StreamSpec, SubjectCount,
 };
 pub use subject::{Filter, FilterError, MatchTokens, SUBJECT_BYTES_MAX, is_literal_subject, tokens};
 pub use time::Now;

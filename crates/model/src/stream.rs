@@ -86,6 +86,36 @@ pub struct StreamSpec {
     pub documents: Vec<Document>,
 }
 
+impl StreamSpec {
+    /// A stream in the log with one partition and no bounds, that acknowledges what it captures.
+    pub fn new(name: StreamName, made_by: Wire, subjects: Vec<Filter>) -> Self {
+        Self {
+            name,
+            made_by,
+            subjects,
+            partitions: 1,
+            acknowledges: true,
+            storage: Storage::File,
+            retention: Retention::Limits,
+            limits: Limits::none(),
+            cleanup: CleanupPolicy::Delete,
+            dedup_window_ns: DEDUP_WINDOW_NS,
+            deny_delete: false,
+            deny_purge: false,
+            allow_rollup: false,
+            allow_message_ttl: false,
+            delete_marker_ttl_ns: 0,
+            sealed: false,
+            first_offset: 0,
+            stamps_time: false,
+            documents: Vec::new(),
+        }
+    }
+}
+
+/// How long message ids are remembered unless said otherwise: two minutes, as nats-server has it.
+pub const DEDUP_WINDOW_NS: u64 = 120_000_000_000;
+
 /// Where records live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Storage {
@@ -147,6 +177,23 @@ pub struct Limits {
     pub discard: Discard,
     /// With [`Discard::New`]: refuse also when the subject's own limit is reached.
     pub discard_new_per_subject: bool,
+}
+
+impl Limits {
+    /// No bounds.
+    pub fn none() -> Self {
+        Self {
+            records_max: None,
+            bytes_max: None,
+            age_max_ns: None,
+            records_per_subject_max: None,
+            message_bytes_max: None,
+            batch_bytes_max: None,
+            cursors_max: None,
+            discard: Discard::Old,
+            discard_new_per_subject: false,
+        }
+    }
 }
 
 /// What the core can be asked about streams. Every change is answered after it is durable.
