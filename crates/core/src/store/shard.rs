@@ -30,7 +30,13 @@ pub(crate) struct Shard {
 impl Shard {
     /// An empty one.
     pub(crate) fn new(context: Context) -> Self {
-        Self { context, streams: BTreeMap::new(), groups: Groups, sessions: Sessions, next_stream: 1 }
+        Self {
+            context,
+            streams: BTreeMap::new(),
+            groups: Groups::default(),
+            sessions: Sessions,
+            next_stream: 1,
+        }
     }
 
     /// A stream with what it shares.
@@ -106,6 +112,7 @@ impl Shard {
                 stream.wake_cursor(&mut self.context, now, cursor);
             }
         }
+        self.groups.wake(&mut self.context, now);
         if self.context.lazy_due.is_some_and(|due| due <= now.monotonic_ns) {
             self.write_lazy();
         }
@@ -125,7 +132,7 @@ impl Shard {
     /// When `wake` has something to do (monotonic ns).
     pub(crate) fn deadline(&self) -> Option<u64> {
         let timer = self.context.timers.first().map(|timer| timer.0);
-        timer.into_iter().chain(self.context.lazy_due).min()
+        timer.into_iter().chain(self.context.lazy_due).chain(self.groups.deadline()).min()
     }
 
     /// A frame is replayed.
@@ -149,6 +156,7 @@ impl Shard {
         for stream in self.streams.values_mut() {
             stream.opened(&mut self.context, now);
         }
+        self.groups.opened(&mut self.context, now);
     }
 
     fn replay_delta(&mut self, stored: StoredFrame, kind: u8, body: &[u8]) -> Result<(), &'static str> {

@@ -123,9 +123,7 @@ impl Store {
             Request::Read(read) => self.read(now, caller, read),
             Request::Lookup(lookup) => self.lookup(&lookup),
             Request::Cursor(command) => self.cursor(now, caller, command),
-            Request::Group(command) => {
-                self.enter(0, |shard| shard.groups.request(&mut shard.context, now, caller, command))
-            }
+            Request::Group(command) => self.group(now, caller, command),
             Request::Session(command) => {
                 self.enter(0, |shard| shard.sessions.request(&mut shard.context, now, caller, command))
             }
@@ -139,6 +137,7 @@ impl Store {
         for number in 0..self.shards.len() {
             self.enter(number as u16, |shard| shard.cancel_pulls(link, Some(ticket)));
         }
+        self.detach_group_members(link, Some(ticket));
     }
 
     /// A connection is gone: whatever of it waits goes, too.
@@ -148,6 +147,7 @@ impl Store {
         for number in 0..self.shards.len() {
             self.enter(number as u16, |shard| shard.cancel_pulls(link, None));
         }
+        self.detach_group_members(link, None);
     }
 
     /// The journal's durable mark has advanced: shows what is durable now to those who wait for it.
