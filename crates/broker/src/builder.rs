@@ -8,19 +8,25 @@ use std::sync::Arc;
 use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory};
+use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
 
 /// A receiver with more than this queued is a slow consumer (nats-server's `max_pending`).
 const NATS_QUEUE_BYTES_MAX: usize = 64 << 20;
 
+/// A Kafka client asks for what it gets; this is two of the largest fetches.
+const KAFKA_QUEUE_BYTES_MAX: usize = 128 << 20;
+
 /// What a broker is made of; every part has a default.
 #[derive(Clone, Debug)]
 pub struct Builder {
     nats: Listen,
+    kafka: Listen,
     http: Listen,
     data: Data,
     nats_settings: NatsSettings,
+    kafka_settings: KafkaSettings,
     allow_anonymous_public: bool,
 }
 
@@ -37,6 +43,8 @@ pub struct Broker {
 pub struct Addresses {
     /// NATS.
     pub nats: Option<SocketAddr>,
+    /// Kafka.
+    pub kafka: Option<SocketAddr>,
     /// Health, totals and metrics over HTTP.
     pub http: Option<SocketAddr>,
 }
@@ -75,7 +83,7 @@ pub enum StartError {
 impl Addresses {
     /// Those that are on, by the name of their flag, in the order of the ready line.
     pub fn by_flag(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let all = [("nats", self.nats), ("http", self.http)];
+        let all = [("nats", self.nats), ("kafka", self.kafka), ("http", self.http)];
         all.into_iter().filter_map(|(wire, address)| Some((wire, address?)))
     }
 }
@@ -85,9 +93,11 @@ impl Default for Builder {
         let free = Listen::On(SocketAddr::from(([127, 0, 0, 1], 0)));
         Self {
             nats: free,
+            kafka: free,
             http: free,
             data: Data::Memory,
             nats_settings: NatsSettings::default(),
+            kafka_settings: KafkaSettings::default(),
             allow_anonymous_public: false,
         }
     }
@@ -98,6 +108,20 @@ impl Builder {
     #[must_use]
     pub fn nats(mut self, listen: Listen) -> Self {
         self.nats = listen;
+        self
+    }
+
+    /// Where Kafka listens; a free port on 127.0.0.1 unless said otherwise.
+    #[must_use]
+    pub fn kafka(mut self, listen: Listen) -> Self {
+        self.kafka = listen;
+        self
+    }
+
+    /// Settings of the Kafka wire.
+    #[must_use]
+    pub fn kafka_settings(mut self, settings: KafkaSettings) -> Self {
+        self.kafka_settings = settings;
         self
     }
 
@@ -137,6 +161,7 @@ impl Builder {
         self.refuse_open_doors()?;
         let clock = Clock::start();
         let nats = bind("nats", self.nats, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
+        let kafka = bind("kafka", self.kafka, Overflow::Close, KAFKA_QUEUE_BYTES_MAX)?;
         let http = bind("http", self.http, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
         let router = Arc::new(Router::default());
         let (storage, journal) = Storage::open(&self.data, &router, clock, random)?;
@@ -146,10 +171,14 @@ impl Builder {
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
-        let addresses = Addresses { nats: first(&nats), http: first(&http) };
+        let addresses = Addresses { nats: first(&nats), kafka: first(&kafka), http: first(&http) };
         let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };
         for (address, bound) in nats {
             hosted.listen(bound.serve(nats_sessions(&nats_settings, address)));
+        }
+        let service = Arc::new(KafkaService::new(self.kafka_settings.clone()));
+        for (_, bound) in kafka {
+            hosted.listen(bound.serve(kafka_sessions(&service)));
         }
         let about = about(&nats_settings, &addresses, clock);
         for (_, bound) in http {
@@ -166,7 +195,7 @@ impl Builder {
     }
 
     fn refuse_open_doors(&self) -> Result<(), StartError> {
-        let listeners = [("nats", self.nats), ("http", self.http)];
+        let listeners = [("nats", self.nats), ("kafka", self.kafka), ("http", self.http)];
         match listeners.into_iter().find(|(_, listen)| listen.is_public()) {
             Some((wire, listen)) if !self.allow_anonymous_public => {
                 Err(StartError::Anonymous { wire, listen })
@@ -233,6 +262,13 @@ fn nats_sessions(settings: &NatsSettings, address: SocketAddr) -> SessionFactory
     let settings = NatsSettings { port: address.port(), host: address.ip().to_string(), ..settings.clone() };
     let settings = Arc::new(settings);
     Arc::new(move |peer: &Peer| Box::new(NatsSession::new(settings.clone(), peer.remote.ip())))
+}
+
+fn kafka_sessions(service: &Arc<KafkaService>) -> SessionFactory {
+    let service = service.clone();
+    Arc::new(move |peer: &Peer| {
+        Box::new(KafkaSession::new(service.clone(), peer.remote.ip(), peer.local))
+    })
 }
 
 /// 56 characters that no other broker has, in the alphabet of NATS server ids.

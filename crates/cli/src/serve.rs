@@ -12,6 +12,9 @@ pub(crate) struct Arguments {
     /// The NATS listener: ADDRESS:PORT (port 0 picks a free one) or `off`. Default: port 4222 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:4222", value_parser = parse_listen, hide_default_value = true)]
     nats: Listen,
+    /// The Kafka listener: ADDRESS:PORT (port 0 picks a free one) or `off`. Default: port 9092 on loopback.
+    #[arg(long, value_name = "ADDR", default_value = "loopback:9092", value_parser = parse_listen, hide_default_value = true)]
+    kafka: Listen,
     /// The HTTP listener for health, totals and metrics: ADDRESS:PORT or `off`. Default: port 8222 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:8222", value_parser = parse_listen, hide_default_value = true)]
     http: Listen,
@@ -38,6 +41,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let broker = Broker::builder()
         .nats(arguments.nats)
+        .kafka(arguments.kafka)
         .http(arguments.http)
         .data(Data::Directory(arguments.data))
         .insecure_anonymous(arguments.insecure_anonymous)
