@@ -139,9 +139,7 @@ impl Store {
             Request::Read(read) => self.read(now, caller, read),
             Request::Lookup(lookup) => self.lookup(&lookup),
             Request::Cursor(command) => self.cursor(now, caller, command),
-            Request::Group(command) => {
-                self.enter(0, |shard| shard.groups.request(&mut shard.context, now, caller, command))
-            }
+            Request::Group(command) => self.group(now, caller, command),
             Request::Session(command) => self.enter(SESSIONS_SHARD, |shard| {
                 shard.sessions.request(&mut shard.context, now, caller, command)
             }),
@@ -158,6 +156,7 @@ impl Store {
                 shard.sessions.cancel(link, ticket);
             });
         }
+        self.detach_group_members(link, Some(ticket));
     }
 
     /// A connection is gone: whatever of it waits goes, too.
@@ -170,6 +169,7 @@ impl Store {
                 shard.sessions.detach_link(&mut shard.context, link);
             });
         }
+        self.detach_group_members(link, None);
     }
 
     /// The journal's durable mark has advanced: shows what is durable now to those who wait for it.
