@@ -22,6 +22,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+pub use groups::GroupSettings;
 pub use settings::Settings;
 pub use store::Store;
 

@@ -1,5 +1,7 @@
 //! The store's settings.
 
+use super::groups::GroupSettings;
+
 /// What an operator can turn.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub seed: u64,
     /// The leader epoch that batches are stamped with.
     pub leader_epoch: i32,
+    /// Groups.
+    pub groups: GroupSettings,
 }
 
 impl Default for Settings {
@@ -44,6 +48,7 @@ impl Default for Settings {
             lazy_ns: 50_000_000,
             seed: 0,
             leader_epoch: 0,
+            groups: GroupSettings::default(),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Shard {
         Self {
             context,
             streams: BTreeMap::new(),
-            groups: Groups,
+            groups: Groups::default(),
             sessions: Sessions::default(),
             next_stream: 1,
         }
@@ -113,6 +113,7 @@ impl Shard {
                 stream.wake_cursor(&mut self.context, now, cursor);
             }
         }
+        self.groups.wake(&mut self.context, now);
         if self.context.lazy_due.is_some_and(|due| due <= now.monotonic_ns) {
             self.write_lazy();
         }
@@ -134,7 +135,8 @@ impl Shard {
     pub(crate) fn deadline(&self) -> Option<u64> {
         let timer = self.context.timers.first().map(|timer| timer.0);
         let sessions = self.sessions.deadline(&self.context);
-        timer.into_iter().chain(self.context.lazy_due).chain(sessions).min()
+        let machines = sessions.into_iter().chain(self.groups.deadline());
+        timer.into_iter().chain(self.context.lazy_due).chain(machines).min()
     }
 
     /// A frame is replayed.
@@ -159,6 +161,7 @@ impl Shard {
         for stream in self.streams.values_mut() {
             stream.opened(&mut self.context, now);
         }
+        self.groups.opened(&mut self.context, now);
     }
 
     fn replay_delta(&mut self, stored: StoredFrame, kind: u8, body: &[u8]) -> Result<(), &'static str> {

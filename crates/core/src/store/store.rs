@@ -139,9 +139,7 @@ impl Store {
             Request::Read(read) => self.read(now, caller, read),
             Request::Lookup(lookup) => self.lookup(&lookup),
             Request::Cursor(command) => self.cursor(now, caller, command),
-            Request::Group(command) => {
-                self.enter(0, |shard| shard.groups.request(&mut shard.context, now, caller, command))
-            }
+            Request::Group(command) => self.group(now, caller, command),
             Request::Session(command) => self.enter(SESSIONS_SHARD, |shard| {
                 shard.sessions.request(&mut shard.context, now, caller, command)
             }),
@@ -156,6 +154,7 @@ impl Store {
             self.enter(number as u16, |shard| {
                 shard.cancel_pulls(link, Some(ticket));
                 shard.sessions.cancel(link, ticket);
+                shard.groups.detach(&mut shard.context, link, Some(ticket));
             });
         }
     }
@@ -168,6 +167,7 @@ impl Store {
             self.enter(number as u16, |shard| {
                 shard.cancel_pulls(link, None);
                 shard.sessions.detach_link(&mut shard.context, link);
+                shard.groups.detach(&mut shard.context, link, None);
             });
         }
     }

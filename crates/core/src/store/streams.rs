@@ -200,6 +200,7 @@ impl Store {
         drop(directory);
         let gone: Vec<_> = (0..partitions).map(|partition| (place.stream, partition)).collect();
         self.settle_reads(now, place.shard, &gone);
+        let lsn = lsn.max(self.forget_committed(&own_name));
         Ok((lsn, StreamReply::Done))
     }
 }
