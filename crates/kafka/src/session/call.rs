@@ -8,7 +8,6 @@ use stele_model::{Now, Order, Outcome, Request, Turn};
 /// Where the client is, and which of our addresses it reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
-    #[allow(dead_code, reason = "members of groups are described with it")]
     pub(super) peer: IpAddr,
     pub(super) local: SocketAddr,
 }

@@ -19,6 +19,7 @@ mod create_topics;
 mod delete_topics;
 mod errors;
 mod fetch;
+mod groups;
 mod limits;
 mod list_offsets;
 mod metadata;
@@ -301,7 +302,6 @@ fn refuse(error: &RequestError, turn: &mut Turn<'_, '_>) -> Result<(), Close> {
 }
 
 fn dispatch(call: &mut Call<'_, '_, '_>, client: &str, request: Request<'_>) -> Result<(), Close> {
-    let _ = client;
     match request {
         Request::ApiVersions(request) => versions::handle(call, &request),
         Request::Metadata(request) => metadata::handle(call, &request),
@@ -317,8 +317,17 @@ fn dispatch(call: &mut Call<'_, '_, '_>, client: &str, request: Request<'_>) -> 
         Request::ListPartitionReassignments(_) => partitions::list_reassignments(call),
         Request::DeleteRecords(request) => records::delete(call, &request),
         Request::OffsetForLeaderEpoch(request) => offsets_by_epoch::handle(call, &request),
-        // Decoded, but not offered.
-        _ => return Err(Close::Protocol("an API is not offered")),
+        Request::JoinGroup(request) => groups::join(call, client, &request),
+        Request::SyncGroup(request) => groups::sync(call, &request),
+        Request::Heartbeat(request) => groups::heartbeat(call, &request),
+        Request::LeaveGroup(request) => groups::leave(call, &request),
+        Request::OffsetCommit(request) => groups::commit(call, &request),
+        Request::OffsetFetch(request) => groups::fetch(call, &request),
+        Request::DescribeGroups(request) => groups::describe(call, &request),
+        Request::ListGroups(request) => groups::list(call, &request),
+        Request::DeleteGroups(request) => groups::delete(call, &request),
+        // Handled before: it does not wait for its turn as the others do.
+        Request::Produce(_) => return Err(Close::Protocol("a produce request came out of its place")),
     }
     Ok(())
 }
