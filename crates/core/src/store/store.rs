@@ -154,9 +154,9 @@ impl Store {
             self.enter(number as u16, |shard| {
                 shard.cancel_pulls(link, Some(ticket));
                 shard.sessions.cancel(link, ticket);
+                shard.groups.detach(&mut shard.context, link, Some(ticket));
             });
         }
-        self.detach_group_members(link, Some(ticket));
     }
 
     /// A connection is gone: whatever of it waits goes, too.
@@ -167,9 +167,9 @@ impl Store {
             self.enter(number as u16, |shard| {
                 shard.cancel_pulls(link, None);
                 shard.sessions.detach_link(&mut shard.context, link);
+                shard.groups.detach(&mut shard.context, link, None);
             });
         }
-        self.detach_group_members(link, None);
     }
 
     /// The journal's durable mark has advanced: shows what is durable now to those who wait for it.

@@ -2,7 +2,7 @@
 
 use crate::journal::Lsn;
 use crate::store::{Answer, Caller, Store};
-use stele_model::{ConnectionId, Error, GroupCommand, GroupReply, Now, Outcome, StreamName, Ticket};
+use stele_model::{Error, GroupCommand, GroupReply, Now, Outcome, StreamName};
 
 /// Producer ids come from one place.
 const PRODUCER_ID_SHARD: u16 = 0;
@@ -57,13 +57,6 @@ impl Store {
             | GroupCommand::DeleteOffsets { group, .. } => self.group_shard(group),
         };
         self.enter(shard, |shard| shard.groups.request(&mut shard.context, now, caller, command))
-    }
-
-    /// Members of a connection wait no longer.
-    pub(crate) fn detach_group_members(&self, link: ConnectionId, ticket: Option<Ticket>) {
-        for number in 0..self.shards() {
-            self.enter(number, |shard| shard.groups.detach(&mut shard.context, link, ticket));
-        }
     }
 
     /// A topic is gone; the position at which that is durable for all groups.
