@@ -91,7 +91,7 @@ impl Opening {
 
     /// The core's answer: CONNACK, and what an earlier connection left.
     pub(super) fn finish(
-        self: Box<Self>,
+        self,
         settings: &MqttSettings,
         now: Now,
         outcome: Outcome,
@@ -117,7 +117,7 @@ impl Opening {
     }
 
     /// The connection ended before the core answered.
-    pub(super) fn abandon(self: Box<Self>, turn: &mut Turn<'_, '_>) {
+    pub(super) fn abandon(self, turn: &mut Turn<'_, '_>) {
         self.live.detach(None, true, turn);
     }
 

@@ -45,6 +45,7 @@ struct InFlight {
 
 /// What the client owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names, reason = "the names of packets")]
 enum Stage {
     PubAck,
     PubRec,
@@ -104,6 +105,11 @@ impl Outbound {
     /// A PUBREL that an earlier connection owed is on its way again.
     pub(super) fn resume_pubrel(&mut self, packet_id: PacketId, ordinal: u64) {
         self.in_flight.push(InFlight { packet_id, stage: Stage::PubComp, ordinal: Some(ordinal) });
+    }
+
+    /// The client takes topic aliases, which only the session can write.
+    pub(super) fn uses_aliases(&self) -> bool {
+        self.alias_max > 0
     }
 
     /// The oldest number that is not finished, among those on their way.

@@ -85,10 +85,8 @@ pub(super) fn put<'a>(
     if published.ticket.is_some() {
         return published.ticket;
     }
-    if put.payload.is_none() {
-        // There is no bucket, so there is nothing to delete.
-        return None;
-    }
+    // Where there is no bucket, there is nothing to delete.
+    put.payload?;
     turn.request(Request::Stream(StreamCommand::Create(Box::new(bucket()))), Order::InTurn);
     turn.publish(put).ticket
 }

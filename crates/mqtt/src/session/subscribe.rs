@@ -183,7 +183,9 @@ impl Live {
         let format = Arc::new(MqttFormat::new(self.version, options, identifier, self.peer.packet_bytes_max));
         let stored = self.is_stored() && filter.group.is_none() && options.qos > Qos::AtMostOnce;
         for (id, subject) in ids(number).into_iter().zip(&filter.filters) {
-            let delivery = if options.qos == Qos::AtMostOnce || stored {
+            let delivery = if self.outbound.uses_aliases() {
+                SubscribeDelivery::Handed
+            } else if options.qos == Qos::AtMostOnce || stored {
                 SubscribeDelivery::EncodedOnce(format.clone())
             } else {
                 SubscribeDelivery::EncodedIfVolatile(format.clone())
