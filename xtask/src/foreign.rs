@@ -161,9 +161,13 @@ struct Stele {
 impl Stele {
     fn start(binary: &Path) -> anyhow::Result<Self> {
         let data = target_folder().join(format!("foreign/stele-data-{}", std::process::id()));
+        let help = Command::new(binary).args(["serve", "--help"]).output().context("asking stele")?;
+        let help = String::from_utf8(help.stdout)?;
         let mut command = Command::new(binary);
         command.arg("serve").arg("--data").arg(&data);
-        for listener in ["nats", "kafka", "mqtt", "mqtt-ws", "http"] {
+        // A wire that the binary does not have yet has no flag, either.
+        let has_flag = |name: &&str| help.contains(&format!("--{name} <"));
+        for listener in ["nats", "kafka", "mqtt", "mqtt-ws", "http"].iter().filter(|name| has_flag(name)) {
             command.arg(format!("--{listener}")).arg("127.0.0.1:0");
         }
         let mut child =

@@ -11,7 +11,7 @@ use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFac
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
 use stele_model::{Filter, StreamName};
 use stele_mqtt::{MqttSession, MqttSettings, WillSession};
-use stele_nats::jetstream::PushSession;
+use stele_nats::jetstream::{self, PushSession};
 use stele_nats::{NatsSession, NatsSettings};
 
 /// A receiver with more than this queued is a slow consumer (nats-server's `max_pending`).
@@ -299,7 +299,17 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 fn nats_sessions(settings: &NatsSettings, address: SocketAddr) -> SessionFactory {
-    let settings = NatsSettings { port: address.port(), host: address.ip().to_string(), ..settings.clone() };
+    let jetstream = jetstream::Settings {
+        version: settings.version.clone(),
+        server_name: settings.server_name.clone(),
+        ..(*settings.jetstream).clone()
+    };
+    let settings = NatsSettings {
+        port: address.port(),
+        host: address.ip().to_string(),
+        jetstream: Arc::new(jetstream),
+        ..settings.clone()
+    };
     let settings = Arc::new(settings);
     Arc::new(move |peer: &Peer| Box::new(NatsSession::new(settings.clone(), peer.remote.ip())))
 }

@@ -129,6 +129,7 @@ pub enum CursorCommand {
     /// Describe all of a stream, by name. → `List`
     List(StreamName),
     /// Ask for records; [`crate::Outcome::Delivered`] comes until its end is set. Order must be `Free`.
+    /// `NotAllowed` where a client pulls at a pushing cursor, `InvalidSpec` beyond its [`PullLimits`].
     Pull(Pull),
     /// Acknowledge a delivery. → `Done` after it is durable, where `confirm`; else nothing is answered.
     Ack {
@@ -200,6 +201,8 @@ pub struct Pull {
     pub no_wait: bool,
     /// Say [`DeliveryEnd`]-less empty deliveries when idle for this long (ns); 0: never.
     pub heartbeat_ns: u64,
+    /// It is the broker's own, for the receiver of a pushing cursor; a client may not pull there.
+    pub push: bool,
 }
 
 /// Records for a pull, or its end, or a heartbeat (neither).

@@ -1,5 +1,8 @@
 //! What an operator can turn on the NATS wire.
 
+use crate::jetstream;
+use std::sync::Arc;
+
 /// Settings of the NATS listener. Names and defaults follow nats-server, so that its guides apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NatsSettings {
@@ -15,8 +18,8 @@ pub struct NatsSettings {
     pub port: u16,
     /// Other addresses of this broker, for clients that reconnect; empty: none is named.
     pub connect_urls: Vec<String>,
-    /// Say in INFO that JetStream is here.
-    pub jetstream: bool,
+    /// JetStream's own settings, shared by all connections.
+    pub jetstream: Arc<jetstream::Settings>,
     /// Headers and payload of one message together, in bytes. Raise it for applications with large messages.
     pub payload_bytes_max: u32,
     /// The arguments of one control line, in bytes. Raise it for applications with very long subjects.
@@ -40,7 +43,7 @@ impl Default for NatsSettings {
             host: "127.0.0.1".into(),
             port: 4222,
             connect_urls: Vec::new(),
-            jetstream: true,
+            jetstream: Arc::default(),
             payload_bytes_max: 1 << 20,
             control_line_bytes_max: 4096,
             subscriptions_max: 1 << 20,

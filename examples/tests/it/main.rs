@@ -5,5 +5,6 @@
 
 mod cut;
 mod guide;
+mod jetstream;
 mod process;
 mod target;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A running server; dropping it kills it.
@@ -34,9 +35,10 @@ pub(crate) fn mosquitto(address: SocketAddr, data: &Path) -> Process {
 /// Starts stele with the listeners that `addresses` gives (`127.0.0.1:0` picks a free port), and returns it with the
 /// addresses of its ready line.
 pub(crate) fn stele(addresses: &[(&str, String)], data: &Path) -> (Process, Vec<(String, String)>) {
-    let mut command = Command::new(stele_binary());
+    let binary = stele_binary();
+    let mut command = Command::new(&binary);
     command.arg("serve").arg("--data").arg(data);
-    for (name, address) in addresses {
+    for (name, address) in addresses.iter().filter(|(name, _)| has_listener(&binary, name)) {
         command.arg(format!("--{name}")).arg(address);
     }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
@@ -49,6 +51,16 @@ pub(crate) fn stele(addresses: &[(&str, String)], data: &Path) -> (Process, Vec<
         (name.to_owned(), address.to_owned())
     };
     (process, words.split_whitespace().map(pair).collect())
+}
+
+/// A wire that the binary does not have yet has no flag, either.
+fn has_listener(binary: &Path, name: &str) -> bool {
+    static HELP: OnceLock<String> = OnceLock::new();
+    let ask = || {
+        let output = Command::new(binary).args(["serve", "--help"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    HELP.get_or_init(ask).contains(&format!("--{name} <"))
 }
 
 /// A port of loopback that was free a moment ago.
@@ -69,7 +81,7 @@ fn listening(command: &mut Command, address: SocketAddr) -> Process {
 
 /// The binary that `cargo xtask test` names, else the one beside this test, built anew so that it is never stale.
 fn stele_binary() -> PathBuf {
-    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         if let Some(binary) = std::env::var_os("STELE_BIN") {
             return binary.into();

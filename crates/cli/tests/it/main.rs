@@ -2,5 +2,6 @@
 
 mod binary;
 mod crash;
+mod identity;
 mod nats;
 mod start;

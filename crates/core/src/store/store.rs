@@ -7,11 +7,11 @@ use super::reads::Reads;
 use super::shard::Shard;
 use super::{Answer, Caller, Capture, Captures, OpenError, Settings, Stored};
 use crate::journal::{Journal, JournalFrame, Lsn, StoredFrame};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use stele_model::{
-    Append, AppendReply, ConnectionId, CursorInfo, CursorReply, Error, Now, Outcome, Request, StreamName,
-    Ticket,
+    Append, AppendReply, ConnectionId, CursorCommand, CursorInfo, CursorReply, Error, Now, Outcome, Request,
+    StreamName, Ticket,
 };
 
 /// Everything durable. Shared between threads; every call enters one shard at a time, in place.
@@ -32,8 +32,8 @@ pub struct Store {
 struct Cell {
     shard: Mutex<Shard>,
     outbox: Outbox,
-    /// Appends wait for the disk.
-    unsettled: AtomicBool,
+    /// The durable mark up to which everything is shown; set while the shard is held.
+    settled: AtomicU64,
     /// When it wants to be woken (monotonic ns).
     deadline: AtomicU64,
 }
@@ -133,6 +133,10 @@ impl Store {
 
     /// Answers a request, now or later.
     pub fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
+        if looks(&request) {
+            // Whoever saw an acknowledgement finds its record, even before the host tells of the commit.
+            self.settle(now);
+        }
         match request {
             Request::Stream(command) => self.stream(now, command),
             Request::Append(append) => self.append(now, &append),
@@ -176,10 +180,16 @@ impl Store {
     pub fn settle(&self, now: Now) {
         let durable = self.journal.durable();
         for (number, cell) in self.shards.iter().enumerate() {
-            if !cell.unsettled.load(Ordering::Acquire) {
+            // Only the shard itself knows whether something waits: an append that is being applied holds it, and its
+            // frame may be durable already.
+            if cell.settled.load(Ordering::Acquire) >= durable.0 {
                 continue;
             }
-            let moved = self.enter(number as u16, |shard| shard.settle(now, durable));
+            let moved = self.enter(number as u16, |shard| {
+                let moved = shard.settle(now, durable);
+                cell.settled.fetch_max(durable.0, Ordering::AcqRel);
+                moved
+            });
             if !moved.is_empty() {
                 self.settle_reads(now, number as u16, &moved);
             }
@@ -222,8 +232,6 @@ impl Store {
             let mut shard = cell.shard.lock().expect("no panic holds the lock");
             let result = work(&mut shard);
             cell.outbox.queue(&mut shard.context.answers);
-            let unsettled = !shard.context.unsettled.is_empty() || shard.sessions.is_unsettled();
-            cell.unsettled.store(unsettled, Ordering::Release);
             if let Some(wanted) = shard.sessions.take_wanted() {
                 // Under the lock, so that the router hears of changes in their order.
                 self.captures.set_sessions(&wanted);
@@ -329,12 +337,21 @@ impl Store {
     }
 }
 
+/// Does a request look at what was stored before?
+fn looks(request: &Request) -> bool {
+    match request {
+        Request::Append(_) | Request::Group(_) | Request::Session(_) => false,
+        Request::Cursor(command) => !matches!(command, CursorCommand::Ack { .. } | CursorCommand::WatchPush),
+        Request::Stream(_) | Request::Read(_) | Request::Lookup(_) => true,
+    }
+}
+
 impl Cell {
     fn new(shard: Shard) -> Self {
         Self {
             shard: Mutex::new(shard),
             outbox: Outbox::default(),
-            unsettled: AtomicBool::new(false),
+            settled: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
         }
     }

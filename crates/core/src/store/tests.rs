@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test, as it should")]
 
 mod cursors;
+mod pulls;
 mod replay;
 mod streams;
 

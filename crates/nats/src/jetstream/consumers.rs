@@ -3,8 +3,7 @@
 use super::consumer_config::{ConsumerAction, ConsumerCreateRequest};
 use super::consumer_spec::{AskedLimits, ConsumerExtras, check_against_stream, check_update, to_spec};
 use super::errors::{
-    ApiError, CONSUMER_DOES_NOT_EXIST, CONSUMER_EXISTS, NOT_EMPTY_REQUEST, STREAM_MISMATCH,
-    WORK_QUEUE_UNFILTERED,
+    ApiError, CONSUMER_DOES_NOT_EXIST, CONSUMER_EXISTS, STREAM_MISMATCH, WORK_QUEUE_UNFILTERED,
 };
 use super::replies::{ConsumerReplyBody, Page, Success, consumer_body, success};
 use super::streams::{LIST_PAGE, NAMES_PAGE, page_offset};
@@ -67,7 +66,7 @@ struct PauseRequest {
 /// Reads the body and says what to ask first.
 pub(super) fn begin(call: &Call<'_>, payload: &[u8], turn: &mut Turn<'_, '_>) -> Result<Progress, ApiError> {
     let names = |stream: &str, name: &str| (StreamName::new(stream), CursorName::new(name));
-    let empty = || if payload.is_empty() { Ok(()) } else { Err(NOT_EMPTY_REQUEST) };
+    let empty = || super::expect_no_body(payload);
     let (command, step) = match *call {
         Call::ConsumerInfo(stream, name) => {
             empty()?;

@@ -3,8 +3,6 @@
 use crate::codec::headers;
 use stele_model::{Header, StoredRecord};
 
-/// The reserved header in which a stream keeps a NATS block that its pairs do not give back byte by byte.
-pub(super) const STORED_BLOCK: &[u8] = b"Stele-Nats";
 /// The reserved header for a record's key, where it is not the subject.
 pub(super) const KEY: &[u8] = b"Stele-Key";
 
@@ -13,10 +11,6 @@ pub(super) const KEY: &[u8] = b"Stele-Key";
 /// A null value in a bucket shows as `KV-Operation: DEL` (semantics 34), a Kafka key that is not the subject as
 /// `Stele-Key`, what a block cannot hold as `Stele-Raw` (semantics 36).
 pub fn write_record_block(record: &StoredRecord, extra: &[Header<'_>], out: &mut Vec<u8>) {
-    if let Some(Some(block)) = record.headers().get(STORED_BLOCK) {
-        write_kept_block(block, extra, out);
-        return;
-    }
     let mut added: Vec<Header<'_>> = Vec::new();
     if let Some(key) = record.key.as_ref().filter(|key| *key != &record.subject) {
         added.push((KEY, Some(key)));
@@ -29,19 +23,6 @@ pub fn write_record_block(record: &StoredRecord, extra: &[Header<'_>], out: &mut
     }
     added.extend_from_slice(extra);
     headers::write(&record.headers(), &added, out);
-}
-
-fn write_kept_block(block: &[u8], extra: &[Header<'_>], out: &mut Vec<u8>) {
-    match block.strip_suffix(b"\r\n").filter(|open| open.ends_with(b"\r\n")) {
-        Some(open) if !extra.is_empty() => {
-            out.extend_from_slice(open);
-            let start = out.len();
-            headers::write(&stele_model::Headers::none(), extra, out);
-            // Only the lines of the second block: its version line is the first's already.
-            out.drain(start..start + headers::VERSION.len() + 2);
-        }
-        _ => out.extend_from_slice(block),
-    }
 }
 
 #[cfg(test)]
@@ -82,12 +63,35 @@ mod tests {
 
     #[test]
     fn returns_a_nats_block_as_it_was() {
-        let nats = b"NATS/1.0\r\nA:  b\r\n\r\n";
-        let mut raw = vec![2, STORED_BLOCK.len() as u8 * 2];
-        raw.extend_from_slice(STORED_BLOCK);
-        raw.push(nats.len() as u8 * 2);
-        raw.extend_from_slice(nats);
-        assert_eq!(block(&record(&raw, None), &[]).as_bytes(), nats);
-        assert_eq!(block(&record(&raw, None), &[(b"B", Some(b"c"))]), "NATS/1.0\r\nA:  b\r\nB: c\r\n\r\n");
+        for nats in [
+            &b"NATS/1.0\r\nA:  b\r\n\r\n"[..],
+            b"NATS/1.0\r\nA:b\r\na: c\r\nA: d \r\n\r\n",
+            b"NATS/1.0 503 x\r\n\r\n",
+            b"NATS/1.0\r\nStele-Null: 1\r\n\r\n",
+            b"NATS/1.0\r\n\r\n",
+        ] {
+            let raw = record_headers(nats);
+            let mut stored = record(&raw, None);
+            stored.subject = Bytes::from_static(b"a");
+            stored.key = None;
+            assert_eq!(block(&stored, &[]).as_bytes(), nats);
+            let longer = [&nats[..nats.len() - 2], b"B: c\r\n\r\n"].concat();
+            assert_eq!(block(&stored, &[(b"B", Some(b"c"))]).as_bytes(), longer);
+        }
+    }
+
+    /// As a stream stores what the codec shows of a block; lengths are zigzag varints of one byte here.
+    fn record_headers(block: &[u8]) -> Vec<u8> {
+        let mut pairs = Vec::new();
+        let mut count = 0;
+        headers::visit(block, &mut |(name, value)| {
+            for bytes in [name, value.expect("NATS has no null")] {
+                pairs.push(u8::try_from(bytes.len() * 2).expect("short"));
+                pairs.extend_from_slice(bytes);
+            }
+            count += 1;
+        });
+        assert!(pairs.len() < 200 && count < 60);
+        [vec![count * 2], pairs].concat()
     }
 }

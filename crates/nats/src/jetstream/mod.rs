@@ -135,11 +135,6 @@ impl JetStream {
         conditions(block, arena)
     }
 
-    /// See [`publish_ack`]; without a domain.
-    pub fn publish_ack(outcome: &Outcome, out: &mut Vec<u8>) {
-        publish_ack(outcome, None, out);
-    }
-
     /// Requests of this connection that wait for the core, pulls included.
     pub fn waiting(&self) -> usize {
         self.waiting.len() + self.pulls.len()
@@ -296,6 +291,13 @@ fn kind_of(call: &Call<'_>) -> &'static str {
 /// Reads a JSON body.
 fn read_json<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(payload).map_err(|error| ApiError::invalid_json(&error))
+}
+
+/// Nothing, or an object without members, as some clients write nothing.
+fn expect_no_body(payload: &[u8]) -> Result<(), ApiError> {
+    let inner = payload.trim_ascii().strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    let empty = payload.is_empty() || inner.is_some_and(|inner| inner.trim_ascii().is_empty());
+    if empty { Ok(()) } else { Err(errors::NOT_EMPTY_REQUEST) }
 }
 
 /// Reads a JSON body that may be empty.

@@ -132,6 +132,7 @@ fn submit(jetstream: &mut JetStream, waiting: WaitingPull, no_wait: bool, turn: 
         deadline_ns: waiting.deadline_ns,
         no_wait,
         heartbeat_ns: waiting.request.heartbeat_ns,
+        push: false,
     };
     let ticket = turn.request(Request::Cursor(CursorCommand::Pull(pull)), Order::Free);
     jetstream.pulls.insert(ticket, Box::new(waiting));

@@ -208,6 +208,7 @@ impl Pusher {
             deadline_ns: None,
             no_wait: false,
             heartbeat_ns: 0,
+            push: true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `$JS.API.INFO` and `$JS.API.STREAM.…` but single messages.
 
-use super::errors::{ApiError, BAD_REQUEST, NOT_EMPTY_REQUEST, STREAM_MISMATCH};
+use super::errors::{ApiError, BAD_REQUEST, STREAM_MISMATCH};
 use super::replies::{Page, StreamDetails, Success, stream_body, success};
 use super::stream_config::StreamConfigRequest;
 use super::stream_spec::{StreamExtras, check_create, check_update, is_name, to_spec};
@@ -100,9 +100,7 @@ pub(super) fn begin(call: &Call<'_>, payload: &[u8]) -> Result<Progress, ApiErro
             (StreamCommand::List, step)
         }
         Call::StreamDelete(name) => {
-            if !payload.is_empty() {
-                return Err(NOT_EMPTY_REQUEST);
-            }
+            super::expect_no_body(payload)?;
             (StreamCommand::Delete(StreamName::new(name)), Step::Deleted)
         }
         Call::StreamPurge(name) => (purge(name, payload)?, Step::Purged),

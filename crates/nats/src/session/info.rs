@@ -26,7 +26,6 @@ struct Info<'a> {
     port: u16,
     headers: bool,
     max_payload: u32,
-    #[serde(skip_serializing_if = "is_false")]
     jetstream: bool,
     client_id: u64,
     client_ip: IpAddr,
@@ -38,6 +37,8 @@ struct Info<'a> {
     connect_info: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote_account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<&'a str>,
 }
 
 /// The JSON of one INFO.
@@ -58,13 +59,14 @@ pub(super) fn json(
         port: settings.port,
         headers: true,
         max_payload: settings.payload_bytes_max,
-        jetstream: settings.jetstream,
+        jetstream: true,
         client_id: connection.0,
         client_ip: peer.to_canonical(),
         connect_urls: &settings.connect_urls,
         ldm: occasion == Occasion::LameDuck,
         connect_info: connected,
         remote_account: connected.then_some("$G"),
+        domain: settings.jetstream.domain.as_deref(),
     };
     serde_json::to_vec(&info).expect("strings and numbers are always JSON")
 }

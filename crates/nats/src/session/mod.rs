@@ -72,7 +72,7 @@ impl NatsSession {
     }
 
     fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+        self.rare.get_or_insert_with(|| Box::new(Rare::new(self.settings.jetstream.clone())))
     }
 
     /// Everything but publishing.
@@ -164,7 +164,8 @@ impl Session for NatsSession {
     ) -> Result<(), Close> {
         let Some(rare) = &mut self.rare else { return Ok(()) };
         if let Some(reply) = rare.take_ack(ticket) {
-            publish::answer(&reply, &outcome, turn);
+            let domain = self.settings.jetstream.domain.as_deref();
+            publish::answer(&reply, &outcome, domain, turn);
         } else {
             // JETSTREAM: answers to what it asked of the core. Nobody else asks anything.
             let _unasked = rare.jetstream.complete(now, ticket, outcome, turn);

@@ -4,7 +4,7 @@ use super::NatsSession;
 use crate::codec::encode;
 use crate::codec::headers;
 use crate::codec::parse::{PublishLine, is_publishable};
-use crate::jetstream::JetStream;
+use crate::jetstream::{self, JetStream};
 use stele_model::{Close, Conditions, Now, Outcome, Publish, Turn};
 
 impl NatsSession {
@@ -72,14 +72,14 @@ impl NatsSession {
 }
 
 /// Publishes the acknowledgement of a stream to the publisher's reply subject.
-pub(super) fn answer(reply: &[u8], outcome: &Outcome, turn: &mut Turn<'_, '_>) {
+pub(super) fn answer(reply: &[u8], outcome: &Outcome, domain: Option<&str>, turn: &mut Turn<'_, '_>) {
     // Only a stream that acknowledges answers; what others stored is nobody's business (semantics 17).
     if matches!(outcome, Outcome::Appended(appended) if appended.stream.is_none()) || !is_publishable(reply) {
         return;
     }
     let mut json = Vec::new();
     // JETSTREAM: the words of the answer.
-    JetStream::publish_ack(outcome, &mut json);
+    jetstream::publish_ack(outcome, domain, &mut json);
     if json.is_empty() {
         return;
     }

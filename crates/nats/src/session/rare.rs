@@ -1,11 +1,12 @@
 //! What most idle connections never need, boxed so that they do not pay for it.
 
-use crate::jetstream::JetStream;
+use crate::jetstream::{JetStream, Settings};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use stele_model::{SubscriptionId, Ticket, Turn};
 
 /// Acknowledgements that are waited for, subscriptions with odd names, JetStream's own state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rare {
     pub(super) jetstream: JetStream,
     /// In the order of their tickets.
@@ -16,6 +17,16 @@ pub(super) struct Rare {
 }
 
 impl Rare {
+    /// For a connection that needs it now.
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            jetstream: JetStream::new(settings),
+            acks: VecDeque::new(),
+            names: BTreeMap::new(),
+            names_made: 0,
+        }
+    }
+
     /// Remembers where the acknowledgement for `ticket` goes.
     pub(super) fn expect_ack(&mut self, ticket: Ticket, reply: &[u8]) {
         debug_assert!(self.acks.back().is_none_or(|(last, _)| *last < ticket), "tickets rise");

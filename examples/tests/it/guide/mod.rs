@@ -13,7 +13,7 @@ mod nats;
 use std::time::Duration;
 
 /// Fails instead of hanging.
-async fn within<T>(seconds: u64, work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(seconds: u64, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(seconds), work).await.expect("the program ends in time")
 }
 

@@ -5,13 +5,13 @@ use crate::store::Caller;
 use crate::store::context::Context;
 use crate::store::shard::Shard;
 use crate::store::stream::{Partition, Stream};
-use stele_model::{ConnectionId, Error, Now, Pull, Ticket};
+use stele_model::{ConnectionId, CursorSpec, Error, Now, Pull, PullLimits, Ticket};
 
 impl Stream {
     /// A pull begins to wait; what is there is delivered.
     ///
     /// # Errors
-    /// `PullsExceeded`.
+    /// `PullsExceeded`; `NotAllowed` and `InvalidSpec` as [`check`] says.
     pub(crate) fn pull(
         &mut self,
         context: &mut Context,
@@ -21,6 +21,7 @@ impl Stream {
         pull: &Pull,
     ) -> Result<(), Error> {
         let cursor = self.cursors.get_mut(number).ok_or(Error::CursorNotFound)?;
+        check(&cursor.spec, now, pull)?;
         cursor.used_ns = now.monotonic_ns;
         let max = usize::try_from(cursor.spec.pulls_max).unwrap_or(usize::MAX);
         if cursor.pulls.len() >= max {
@@ -143,5 +144,50 @@ impl Shard {
             let now = Now { monotonic_ns, wall_ns: self.context.clock.last_ns() };
             stream.arm_cursor(&mut self.context, now, number);
         }
+    }
+}
+
+/// May this pull wait at a cursor with this specification?
+///
+/// # Errors
+/// `NotAllowed` for a client's pull at a pushing cursor; `InvalidSpec` names the limit that is exceeded.
+fn check(spec: &CursorSpec, now: Now, pull: &Pull) -> Result<(), Error> {
+    if pull.push {
+        return Ok(());
+    }
+    if spec.push.is_some() {
+        return Err(Error::NotAllowed("the cursor pushes"));
+    }
+    let limits = spec.pull_limits;
+    let wait_ns = pull.deadline_ns.map(|deadline| deadline.saturating_sub(now.monotonic_ns));
+    let exceeded = |limit: String| Err(Error::InvalidSpec(format!("Exceeded MaxRequest{limit}")));
+    match limits {
+        PullLimits { batch_max: Some(max), .. } if pull.batch > max => exceeded(format!("Batch of {max}")),
+        PullLimits { expires_max_ns: Some(max), .. } if wait_ns.is_some_and(|wait| wait > max) => {
+            exceeded(format!("Expires of {}", duration(max)))
+        }
+        PullLimits { bytes_max: Some(max), .. } if pull.bytes_max.is_some_and(|bytes| bytes > max) => {
+            exceeded(format!("MaxBytes of {max}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Nanoseconds as people and JetStream's clients read them: `1h0m0s`, `1m30s`, `1.5s`, `250ms`.
+fn duration(ns: u64) -> String {
+    const SECOND: u64 = 1_000_000_000;
+    let (seconds, rest) = (ns / SECOND, ns % SECOND);
+    let fraction = format!("{rest:09}");
+    let fraction = match fraction.trim_end_matches('0') {
+        "" => String::new(),
+        digits => format!(".{digits}"),
+    };
+    match seconds {
+        0 if ns < 1_000 => format!("{ns}ns"),
+        0 if ns < 1_000_000 => format!("{}µs", ns as f64 / 1e3),
+        0 => format!("{}ms", ns as f64 / 1e6),
+        1..60 => format!("{seconds}{fraction}s"),
+        60..3600 => format!("{}m{}{fraction}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{}m{}{fraction}s", seconds / 3600, seconds / 60 % 60, seconds % 60),
     }
 }

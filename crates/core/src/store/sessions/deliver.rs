@@ -120,11 +120,6 @@ impl Sessions {
         self.grown.extend(later);
     }
 
-    /// Does something wait for the disk?
-    pub(crate) fn is_unsettled(&self) -> bool {
-        !self.grown.is_empty()
-    }
-
     /// Withdraws a waiting question.
     pub(crate) fn cancel(&mut self, link: ConnectionId, ticket: Ticket) {
         self.waiting.retain(|_, waiting| (waiting.caller.link.id, waiting.caller.ticket) != (link, ticket));

@@ -289,17 +289,20 @@ impl Partition {
     /// As it is.
     pub(crate) fn info(&self, with_gone: bool) -> PartitionInfo {
         let first = self.table.next_live(self.table.start());
-        let gone = self.table.gone();
+        let (start, end) = (first.unwrap_or(self.table.end()), self.table.end());
+        let gone = self.table.gone_between(start, end);
+        let gone_offsets =
+            || self.table.gone_offsets().into_iter().filter(|offset| *offset >= start).collect();
         PartitionInfo {
-            first: first.unwrap_or(self.table.end()),
+            first: start,
             log_start: self.table.start(),
-            end: self.table.end(),
+            end,
             records: self.table.live(),
             bytes: self.size,
             first_time_ns: first.map_or(0, |first| self.batches.time_of(first)),
             last_time_ns: self.last_time_ns,
             gone,
-            gone_offsets: if with_gone && gone <= GONE_MAX { self.table.gone_offsets() } else { Vec::new() },
+            gone_offsets: if with_gone && gone <= GONE_MAX { gone_offsets() } else { Vec::new() },
             subjects: self
                 .subjects
                 .as_ref()

@@ -7,6 +7,7 @@ use super::record::Decoded;
 use crate::store::context::Context;
 use crate::store::frames::{Mark, Origin, Trailer};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use stele_model::batch::{Batch, patch, set_log_append_time};
 use stele_model::{BatchReply, CleanupPolicy, Error, Now, PartitionIndex, Wire, is_literal_subject};
 
@@ -95,7 +96,7 @@ impl Stream {
             return Ok((rows, Vec::new()));
         }
         let mut marks = Vec::new();
-        let mut seen: Vec<dedup::IdHash> = Vec::new();
+        let mut seen: BTreeSet<dedup::IdHash> = BTreeSet::new();
         let decoded = Decoded::new(batch, context.settings.plain_bytes_max)?;
         for (delta, record) in (0..).zip(decoded.records()) {
             if compacted && record.key.is_none() {
@@ -107,7 +108,7 @@ impl Stream {
                 marks.push((delta, Mark::Gone));
                 continue;
             }
-            seen.push(hash);
+            seen.insert(hash);
             marks.push((delta, Mark::Id(id)));
         }
         self.dedup.reserve(seen.len(), time_ns, window, context.settings.message_ids_max)?;

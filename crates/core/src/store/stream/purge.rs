@@ -20,11 +20,12 @@ impl Stream {
     /// # Errors
     /// `NotAllowed` where the stream forbids it; the journal's.
     pub(crate) fn purge(&mut self, context: &mut Context, order: &PurgeOrder<'_>) -> Result<u64, Error> {
-        if order.by_client && self.spec.deny_purge {
-            return Err(Error::NotAllowed("purge is not permitted"));
-        }
+        // A sealed stream permits neither, and says so first.
         if self.spec.sealed {
             return Err(Error::NotAllowed("the stream is sealed"));
+        }
+        if order.by_client && self.spec.deny_purge {
+            return Err(Error::NotAllowed("purge is not permitted"));
         }
         if let Some(partition) = order.partition {
             self.partition(partition)?;
@@ -52,7 +53,10 @@ impl Stream {
         partition: PartitionIndex,
         offset: Offset,
     ) -> Result<(), Error> {
-        if self.spec.deny_delete || self.spec.sealed {
+        if self.spec.sealed {
+            return Err(Error::NotAllowed("the stream is sealed"));
+        }
+        if self.spec.deny_delete {
             return Err(Error::NotAllowed("message delete not permitted"));
         }
         if !self.partition(partition)?.table.is_live(offset) {

@@ -70,11 +70,6 @@ impl Table {
         self.end
     }
 
-    /// Offsets from start to end without a record.
-    pub(crate) fn gone(&self) -> u64 {
-        self.gone
-    }
-
     /// Records that are there.
     pub(crate) fn live(&self) -> u64 {
         self.end - self.start - self.gone
@@ -344,7 +339,7 @@ mod tests {
                 prop_assert_eq!(table.live_between(middle, end), live.range(middle..).count() as u64);
                 prop_assert_eq!(table.next_live(middle), live.range(middle..).next().copied());
                 prop_assert_eq!(table.last_live(middle), live.range(..middle).next_back().copied());
-                prop_assert_eq!(table.gone_offsets().len() as u64, table.gone());
+                prop_assert_eq!(table.gone_offsets().len() as u64, table.gone);
             }
         }
     }

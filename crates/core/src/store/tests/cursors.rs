@@ -64,6 +64,7 @@ impl World {
             deadline_ns,
             no_wait: false,
             heartbeat_ns: 0,
+            push: false,
         };
         change(&mut pull);
         self.ask(Request::Cursor(CursorCommand::Pull(pull)))

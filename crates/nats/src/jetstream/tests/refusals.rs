@@ -72,7 +72,9 @@ fn streams() {
     );
     let reply = world.answer(Outcome::Failed(Error::SubjectsOverlap(stele_model::StreamName::new("Y"))));
     assert_eq!(refusal(&reply), "10065 subjects overlap with an existing stream");
-    assert_eq!(refusal(&world.api("STREAM.DELETE.S", "x")), "10038 expected an empty request payload");
+    for body in ["x", "null", "{\"a\":1}", "{"] {
+        assert_eq!(refusal(&world.api("STREAM.DELETE.S", body)), "10038 expected an empty request payload");
+    }
     assert_eq!(refusal(&world.api("STREAM.PURGE.S", r#"{"seq":3,"keep":2}"#)), "10003 bad request");
     assert_eq!(
         refusal(&world.api("STREAM.LEADER.STEPDOWN.S", "")),
