@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use stele_admin::{About, Admin};
 use stele_core::{Core, Router};
-use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory, Stop};
+use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory, Stop, WebSocketRules};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
 use stele_model::{Filter, StreamName};
 use stele_mqtt::{MqttSession, MqttSettings, WillSession};
@@ -33,6 +33,7 @@ pub struct Builder {
     kafka: Listen,
     kafka_settings: KafkaSettings,
     mqtt: Listen,
+    mqtt_ws: Listen,
     mqtt_settings: MqttSettings,
     streams: Vec<(StreamName, Vec<Filter>)>,
     allow_anonymous_public: bool,
@@ -57,6 +58,8 @@ pub struct Addresses {
     pub http: Option<SocketAddr>,
     /// MQTT over TCP.
     pub mqtt: Option<SocketAddr>,
+    /// MQTT over WebSocket.
+    pub mqtt_ws: Option<SocketAddr>,
 }
 
 /// Why a broker does not start.
@@ -96,7 +99,13 @@ pub enum StartError {
 impl Addresses {
     /// Those that are on, by the name of their flag, in the order of the ready line.
     pub fn by_flag(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let all = [("nats", self.nats), ("kafka", self.kafka), ("mqtt", self.mqtt), ("http", self.http)];
+        let all = [
+            ("nats", self.nats),
+            ("kafka", self.kafka),
+            ("mqtt", self.mqtt),
+            ("mqtt-ws", self.mqtt_ws),
+            ("http", self.http),
+        ];
         all.into_iter().filter_map(|(wire, address)| Some((wire, address?)))
     }
 }
@@ -112,6 +121,7 @@ impl Default for Builder {
             kafka: free,
             kafka_settings: KafkaSettings::default(),
             mqtt: free,
+            mqtt_ws: Listen::Off,
             mqtt_settings: MqttSettings::default(),
             streams: Vec::new(),
             allow_anonymous_public: false,
@@ -169,6 +179,13 @@ impl Builder {
         self
     }
 
+    /// Where MQTT over WebSocket listens; off unless said otherwise.
+    #[must_use]
+    pub fn mqtt_ws(mut self, listen: Listen) -> Self {
+        self.mqtt_ws = listen;
+        self
+    }
+
     /// Settings of the MQTT wire.
     #[must_use]
     pub fn mqtt_settings(mut self, settings: MqttSettings) -> Self {
@@ -200,6 +217,7 @@ impl Builder {
         let nats = bind("nats", self.nats, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
         let kafka = bind("kafka", self.kafka, Overflow::Close, KAFKA_QUEUE_BYTES_MAX)?;
         let mqtt = bind("mqtt", self.mqtt, Overflow::Drop, MQTT_QUEUE_BYTES_MAX)?;
+        let mqtt_ws = bind("mqtt-ws", self.mqtt_ws, Overflow::Drop, MQTT_QUEUE_BYTES_MAX)?;
         let http = bind("http", self.http, Overflow::Close, NATS_QUEUE_BYTES_MAX)?;
         let router = Arc::new(Router::default());
         let (storage, journal) = Storage::open(&self.data, &router, clock, random)?;
@@ -213,8 +231,13 @@ impl Builder {
         hosted.attach(Box::new(PushSession::default()));
         hosted.attach(Box::new(WillSession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
-        let addresses =
-            Addresses { nats: first(&nats), kafka: first(&kafka), mqtt: first(&mqtt), http: first(&http) };
+        let addresses = Addresses {
+            nats: first(&nats),
+            kafka: first(&kafka),
+            mqtt: first(&mqtt),
+            mqtt_ws: first(&mqtt_ws),
+            http: first(&http),
+        };
         let nats_settings = NatsSettings { server_id: server_id(), ..self.nats_settings.clone() };
         for (address, bound) in nats {
             hosted.listen(bound.serve(nats_sessions(&nats_settings, address)));
@@ -223,8 +246,12 @@ impl Builder {
         for (_, bound) in kafka {
             hosted.listen(bound.serve(kafka_sessions.clone()));
         }
+        let mqtt_sessions = mqtt_sessions(&self.mqtt_settings);
         for (_, bound) in mqtt {
-            hosted.listen(bound.serve(mqtt_sessions(&self.mqtt_settings)));
+            hosted.listen(bound.serve(mqtt_sessions.clone()));
+        }
+        for (_, bound) in mqtt_ws {
+            hosted.listen(bound.serve_websocket(mqtt_sessions.clone(), mqtt_over_websocket()));
         }
         let about = about(&nats_settings, &addresses, clock);
         for (_, bound) in http {
@@ -234,8 +261,13 @@ impl Builder {
     }
 
     fn refuse_open_doors(&self) -> Result<(), StartError> {
-        let listeners =
-            [("nats", self.nats), ("kafka", self.kafka), ("mqtt", self.mqtt), ("http", self.http)];
+        let listeners = [
+            ("nats", self.nats),
+            ("kafka", self.kafka),
+            ("mqtt", self.mqtt),
+            ("mqtt-ws", self.mqtt_ws),
+            ("http", self.http),
+        ];
         match listeners.into_iter().find(|(_, listen)| listen.is_public()) {
             Some((wire, listen)) if !self.allow_anonymous_public => {
                 Err(StartError::Anonymous { wire, listen })
@@ -347,6 +379,11 @@ async fn serve_http(admin: Admin, bound: Bound, mut stop: Stop) {
 fn kafka_sessions(settings: &KafkaSettings) -> SessionFactory {
     let service = Arc::new(KafkaService::new(settings.clone()));
     Arc::new(move |peer: &Peer| Box::new(KafkaSession::new(service.clone(), peer.remote.ip(), peer.local)))
+}
+
+/// Pages of this machine only.
+fn mqtt_over_websocket() -> WebSocketRules {
+    WebSocketRules { subprotocols: &["mqtt", "mqttv3.1"], origins: Vec::new(), hosts: Vec::new() }
 }
 
 fn mqtt_sessions(settings: &MqttSettings) -> SessionFactory {

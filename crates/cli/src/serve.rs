@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// MQTT over TCP. Default: port 1883 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:1883", value_parser = parse_listen, hide_default_value = true)]
     mqtt: Listen,
+    /// The listener for MQTT over WebSocket, likewise. Default: off.
+    #[arg(long, value_name = "ADDR", default_value = "off", value_parser = parse_listen, hide_default_value = true)]
+    mqtt_ws: Listen,
     /// Health, totals and metrics over HTTP. Default: port 8222 on loopback.
     #[arg(long, value_name = "ADDR", default_value = "loopback:8222", value_parser = parse_listen, hide_default_value = true)]
     http: Listen,
@@ -59,6 +62,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         .kafka(arguments.kafka)
         .kafka_settings(KafkaSettings { advertised: arguments.kafka_advertise, ..KafkaSettings::default() })
         .mqtt(arguments.mqtt)
+        .mqtt_ws(arguments.mqtt_ws)
         .http(arguments.http)
         .data(Data::Directory(arguments.data))
         .insecure_anonymous(arguments.insecure_anonymous)

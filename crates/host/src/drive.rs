@@ -1,6 +1,8 @@
 //! One connection's task: flush, attend, read, in a loop that ends at every `Pending`.
 
+use crate::framed::Front;
 use crate::outbox::{Flushed, Outbox, Pipe};
+use crate::websocket::encode_data_header;
 use crate::{Clock, Deadlines};
 use std::cell::RefCell;
 use std::future::Future;
@@ -64,12 +66,33 @@ impl Worker {
 pub(crate) struct TcpOutlet {
     stream: TcpStream,
     outbox: Outbox,
+    /// Each write is a WebSocket frame.
+    framed: bool,
 }
 
 impl TcpOutlet {
-    pub(crate) fn new(stream: TcpStream, outbox: Outbox) -> Self {
-        Self { stream, outbox }
+    pub(crate) fn new(stream: TcpStream, outbox: Outbox, framed: bool) -> Self {
+        Self { stream, outbox, framed }
     }
+
+    /// What the connection's own session says.
+    fn send_own(&self, pieces: &[IoSlice<'_>]) {
+        if self.framed {
+            with_frame(pieces, |pieces| self.outbox.send_own(&self.stream, pieces));
+        } else {
+            self.outbox.send_own(&self.stream, pieces);
+        }
+    }
+}
+
+/// The pieces behind the header of a frame around them.
+fn with_frame<R>(pieces: &[IoSlice<'_>], send: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+    let mut header = Vec::with_capacity(10);
+    encode_data_header(pieces.iter().map(|piece| piece.len()).sum(), None, &mut header);
+    let mut framed = Vec::with_capacity(pieces.len() + 1);
+    framed.push(IoSlice::new(&header));
+    framed.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
+    send(&framed)
 }
 
 impl Pipe for TcpStream {
@@ -83,10 +106,13 @@ impl Pipe for TcpStream {
 
 impl Outlet for TcpOutlet {
     fn send(&self, bytes: &[u8]) -> usize {
-        self.outbox.send(&self.stream, &[IoSlice::new(bytes)])
+        self.send_pieces(&[IoSlice::new(bytes)])
     }
 
     fn send_pieces(&self, pieces: &[IoSlice<'_>]) -> usize {
+        if self.framed {
+            return with_frame(pieces, |pieces| self.outbox.send(&self.stream, pieces));
+        }
         self.outbox.send(&self.stream, pieces)
     }
 
@@ -115,6 +141,8 @@ pub(crate) struct Drive {
     shared: Arc<Shared>,
     outlet: Arc<TcpOutlet>,
     connection: Connection,
+    /// WebSocket before the session's bytes.
+    front: Option<Box<Front>>,
     /// Bytes that the session has not used yet.
     carry: Vec<u8>,
     /// The entry in the list of deadlines; 0: none.
@@ -144,13 +172,20 @@ enum Halt {
 }
 
 impl Drive {
-    pub(crate) fn new(shared: Arc<Shared>, outlet: Arc<TcpOutlet>, session: Box<dyn Session>) -> Self {
+    /// `front` goes with a framed outlet.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        outlet: Arc<TcpOutlet>,
+        session: Box<dyn Session>,
+        front: Option<Box<Front>>,
+    ) -> Self {
         let link = shared.core.link(outlet.clone());
         let connection = Connection::new(shared.core.clone(), link, session);
         Self {
             shared,
             outlet,
             connection,
+            front,
             carry: Vec::new(),
             registered_ns: 0,
             stage: Stage::Fresh,
@@ -171,6 +206,9 @@ impl Drive {
             self.send_output(&worker.scratch);
             worker.scratch.forget();
         });
+        if let Some(front) = &self.front {
+            self.send_raw(&front.close_frame());
+        }
         self.outlet.outbox.close();
         self.carry = Vec::new();
         self.stage = Stage::Closing(now.monotonic_ns + LAST_WORDS_NS);
@@ -182,11 +220,10 @@ impl Drive {
         if scratch.output.is_empty() {
             return;
         }
-        let outlet = &self.outlet;
         if scratch.output.shared.is_empty() {
-            outlet.outbox.send_own(&outlet.stream, &[IoSlice::new(&scratch.output.bytes)]);
+            self.outlet.send_own(&[IoSlice::new(&scratch.output.bytes)]);
         } else {
-            outlet.outbox.send_own(&outlet.stream, &scratch.output.pieces());
+            self.outlet.send_own(&scratch.output.pieces());
         }
     }
 
@@ -311,6 +348,11 @@ impl Drive {
     }
 
     fn read_once(&mut self, cx: &mut Context<'_>) -> Result<(), Halt> {
+        if let Some(mut front) = self.front.take() {
+            let read = self.read_framed(cx, &mut front);
+            self.front = Some(front);
+            return read;
+        }
         let wants = self.connection.wants();
         if wants > READ_BYTES || self.carry.len() > READ_BYTES / 2 {
             return self.read_large(cx, wants);
@@ -332,6 +374,31 @@ impl Drive {
             }
             Ok(())
         })
+    }
+
+    /// One read through the frames. The carry holds the session's bytes here, too.
+    fn read_framed(&mut self, cx: &mut Context<'_>, front: &mut Front) -> Result<(), Halt> {
+        let mut data = std::mem::take(&mut self.carry);
+        let decoded = with_worker(|worker| {
+            let read = self.try_read(&mut worker.read)?;
+            Ok(front.receive(&worker.read[..read], &mut data))
+        })?;
+        self.send_raw(&decoded.replies);
+        if !data.is_empty() && data.len() >= self.connection.wants() {
+            let used = with_worker(|worker| self.receive(cx, &data, &mut worker.scratch))?;
+            data.drain(..used);
+        }
+        if !data.is_empty() {
+            self.carry = data;
+        }
+        if decoded.ends { Err(Halt::End(Close::Lost)) } else { Ok(()) }
+    }
+
+    /// Bytes that are frames already.
+    fn send_raw(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.outlet.outbox.send_own(&self.outlet.stream, &[IoSlice::new(bytes)]);
+        }
     }
 
     /// Gives the session again what it left while it was not ready.

@@ -12,6 +12,7 @@
 mod clock;
 mod deadlines;
 mod drive;
+mod framed;
 mod internal;
 mod listener;
 mod outbox;
@@ -19,5 +20,6 @@ pub mod websocket;
 
 pub use clock::Clock;
 pub use deadlines::Deadlines;
+pub use framed::WebSocketRules;
 pub use listener::{Bound, Hosted, Listener, ListenerError, Peer, SessionFactory, Stop};
 pub use outbox::{Outbox, Overflow, Pipe};

@@ -1,6 +1,7 @@
 //! Listeners: accept, make a session, spawn its task; and the end of all of them.
 
 use crate::drive::{Drive, Shared, TcpOutlet};
+use crate::framed::{Front, WebSocketRules};
 use crate::outbox::{Outbox, Overflow};
 use crate::{Clock, Deadlines};
 use std::future::poll_fn;
@@ -45,6 +46,7 @@ pub struct Bound {
 pub struct Listener {
     bound: Bound,
     factory: SessionFactory,
+    websocket: Option<Arc<WebSocketRules>>,
 }
 
 /// A port could not be opened.
@@ -86,7 +88,13 @@ impl Bound {
 
     /// Which sessions its connections get.
     pub fn serve(self, factory: SessionFactory) -> Listener {
-        Listener { bound: self, factory }
+        Listener { bound: self, factory, websocket: None }
+    }
+
+    /// As `serve`, with WebSocket around each connection. A wire on which the server speaks first does not suit: its
+    /// first words would precede the handshake.
+    pub fn serve_websocket(self, factory: SessionFactory, rules: WebSocketRules) -> Listener {
+        Listener { bound: self, factory, websocket: Some(Arc::new(rules)) }
     }
 }
 
@@ -192,7 +200,9 @@ fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: So
     stream.set_nodelay(true).ok()?;
     let outbox = Outbox::new(listener.bound.overflow, listener.bound.queue_bytes_max, true);
     let session = (listener.factory)(&Peer { remote, local });
-    Some(Drive::new(shared.clone(), Arc::new(TcpOutlet::new(stream, outbox)), session))
+    let front = listener.websocket.as_ref().map(|rules| Box::new(Front::new(rules.clone())));
+    let outlet = Arc::new(TcpOutlet::new(stream, outbox, front.is_some()));
+    Some(Drive::new(shared.clone(), outlet, session, front))
 }
 
 /// The drive, ended by the stop signal.
