@@ -19,7 +19,8 @@ impl Server {
     /// `stele serve` with NATS alone.
     pub(crate) fn stele(binary: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new(binary);
-        command.args(["serve", "--nats", "127.0.0.1:0", "--kafka", "off", "--mqtt", "off", "--http", "off"]);
+        command.args(["serve", "--nats", "127.0.0.1:0"]);
+        command.args(["--kafka", "off", "--mqtt", "off", "--mqtt-ws", "off", "--http", "off"]);
         let data = tempfile::tempdir()?;
         command.arg("--data").arg(data.path());
         let mut child =

@@ -14,8 +14,18 @@ pub(crate) struct Binary {
 }
 
 /// Free ports everywhere.
-pub(crate) const FREE_PORTS: [&str; 8] =
-    ["--nats", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+pub(crate) const FREE_PORTS: [&str; 10] = [
+    "--nats",
+    "127.0.0.1:0",
+    "--kafka",
+    "127.0.0.1:0",
+    "--mqtt",
+    "127.0.0.1:0",
+    "--mqtt-ws",
+    "127.0.0.1:0",
+    "--http",
+    "127.0.0.1:0",
+];
 
 impl Binary {
     pub(crate) fn start(data: &Path) -> Self {

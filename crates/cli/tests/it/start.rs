@@ -23,7 +23,7 @@ fn a_busy_port_names_the_listener_the_address_and_the_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
     let output = command(folder.path())
-        .args(["--nats", &address, "--kafka", "off", "--mqtt", "off", "--http", "off"])
+        .args(["--nats", &address, "--kafka", "off", "--mqtt", "off", "--mqtt-ws", "off", "--http", "off"])
         .stderr(Stdio::piped())
         .output()
         .expect("the binary runs");
@@ -48,7 +48,7 @@ fn a_second_process_on_the_same_directory_is_refused() {
 fn a_public_address_without_authentication_is_refused() {
     let folder = tempfile::tempdir().expect("a directory");
     let output = command(folder.path())
-        .args(["--nats", "0.0.0.0:0", "--kafka", "off", "--mqtt", "off", "--http", "off"])
+        .args(["--nats", "0.0.0.0:0", "--kafka", "off", "--mqtt", "off", "--mqtt-ws", "off", "--http", "off"])
         .stderr(Stdio::piped())
         .output()
         .expect("the binary runs");
