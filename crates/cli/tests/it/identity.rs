@@ -34,7 +34,7 @@ fn header_blocks_come_back_from_a_stream_as_they_were() {
     publish("$JS.API.CONSUMER.MSG.NEXT.S.C", "in", br#"{"batch":6,"expires":9000000000}"#, &mut said);
     socket.write_all(&said).expect("it reads");
     let mut heard = Vec::new();
-    while !heard.ends_with(b"Stele-Null: 1\r\n\r\nv\n\r\n") {
+    while !holds(&heard, b"Stele-Null: 1\r\n\r\nv\n\r\n") {
         let mut buffer = [0; 4096];
         let read = socket.read(&mut buffer).expect("all six come");
         assert!(read > 0, "{}", String::from_utf8_lossy(&heard));
@@ -43,9 +43,12 @@ fn header_blocks_come_back_from_a_stream_as_they_were() {
     for (block, sequence) in BLOCKS.iter().zip(1..) {
         let lengths = format!("{} {}\r\n", block.len(), block.len() + 2);
         let expected = [lengths.as_bytes(), block, b"v\n\r\n"].concat();
-        let found = heard.windows(expected.len()).any(|window| window == expected);
-        assert!(found, "block {sequence}: {}", String::from_utf8_lossy(&heard));
+        assert!(holds(&heard, &expected), "block {sequence}: {}", String::from_utf8_lossy(&heard));
     }
+}
+
+fn holds(heard: &[u8], expected: &[u8]) -> bool {
+    heard.windows(expected.len()).any(|window| window == expected)
 }
 
 fn publish(subject: &str, reply: &str, body: &[u8], said: &mut Vec<u8>) {
