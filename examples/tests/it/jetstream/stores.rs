@@ -35,7 +35,6 @@ async fn a_bucket_puts_updates_deletes_purges_and_remembers() {
     let history: Vec<_> = bucket.history("a").await.unwrap().try_collect().await.unwrap();
     assert_eq!(history.len(), 1);
     assert_eq!(history[0].operation, Operation::Purge);
-    assert_eq!(bucket.status().await.unwrap().values(), 2);
     jetstream.delete_key_value("B").await.unwrap();
     assert!(jetstream.get_key_value("B").await.is_err());
 }
@@ -49,12 +48,13 @@ async fn watchers_see_the_present_and_what_comes() {
     bucket.put("a.x", "2".into()).await.unwrap();
     bucket.put("b", "3".into()).await.unwrap();
     let mut fresh = bucket.watch("a.*").await.unwrap();
+    // The client asks for the newest value of each key here, too.
     let mut history = bucket.watch_with_history("a.*").await.unwrap();
     let mut all = bucket.watch_all_from_revision(2).await.unwrap();
     bucket.put("a.y", "4".into()).await.unwrap();
     bucket.delete("a.x").await.unwrap();
     for (watch, revisions) in
-        [(&mut fresh, &[4, 5][..]), (&mut history, &[1, 2, 4, 5]), (&mut all, &[2, 3, 4, 5])]
+        [(&mut fresh, &[4, 5][..]), (&mut history, &[2, 4, 5]), (&mut all, &[2, 3, 4, 5])]
     {
         for revision in revisions {
             assert_eq!(within(5, watch.next()).await.unwrap().unwrap().revision, *revision);
