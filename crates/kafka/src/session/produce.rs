@@ -200,8 +200,11 @@ const ZSTD: i16 = 7;
 struct Owned {
     transactional: bool,
     acks: i16,
-    topics: Vec<(String, Uuid, Vec<(i32, Option<Bytes>)>)>,
+    topics: Vec<(String, Uuid, Vec<OwnedPartition>)>,
 }
+
+/// A partition's number and its records.
+type OwnedPartition = (i32, Option<Bytes>);
 
 impl Owned {
     fn of(request: &ProduceRequest<'_>) -> Self {
