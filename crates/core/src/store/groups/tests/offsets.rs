@@ -9,7 +9,7 @@ pub(super) fn offset(stream: &str, partition: u32, offset: u64) -> CommitOffset 
         partition,
         offset,
         leader_epoch: -1,
-        metadata: (offset % 2 == 0).then(|| "note".to_owned()),
+        metadata: offset.is_multiple_of(2).then(|| "note".to_owned()),
     }
 }
 
