@@ -138,8 +138,8 @@ mod tests {
     use crate::tidy::Tree;
 
     fn file(function_lines: usize, padding: usize) -> String {
-        let body = "    step();\n".repeat(function_lines - 2);
-        format!("pub(crate) async fn long(\n{body}}}\n{}", "// line\n".repeat(padding))
+        let body = "    step();\n".repeat(function_lines - 3);
+        format!("pub(crate) async fn long(\n) {{\n{body}}}\n{}", "// line\n".repeat(padding))
     }
 
     #[test]

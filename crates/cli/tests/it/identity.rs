@@ -22,9 +22,11 @@ fn header_blocks_come_back_from_a_stream_as_they_were() {
     let mut socket = TcpStream::connect(binary.address("nats")).expect("it accepts");
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time");
     let mut said = b"CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB in 1\r\n".to_vec();
-    publish("$JS.API.STREAM.CREATE.S", "", br#"{"name":"S","subjects":["s"]}"#, &mut said);
+    publish("$JS.API.STREAM.CREATE.S", "in", br#"{"name":"S","subjects":["s"]}"#, &mut said);
+    exchange(&mut socket, &mut said, b"stream_create_response");
     let consumer = br#"{"stream_name":"S","config":{"durable_name":"C","name":"C","ack_policy":"explicit"}}"#;
-    publish("$JS.API.CONSUMER.CREATE.S.C", "", consumer, &mut said);
+    publish("$JS.API.CONSUMER.CREATE.S.C", "in", consumer, &mut said);
+    exchange(&mut socket, &mut said, b"consumer_create_response");
     for block in BLOCKS {
         let (head, total) = (block.len(), block.len() + 2);
         said.extend_from_slice(format!("HPUB s in {head} {total}\r\n").as_bytes());
@@ -32,19 +34,26 @@ fn header_blocks_come_back_from_a_stream_as_they_were() {
         said.extend_from_slice(b"v\n\r\n");
     }
     publish("$JS.API.CONSUMER.MSG.NEXT.S.C", "in", br#"{"batch":6,"expires":9000000000}"#, &mut said);
-    socket.write_all(&said).expect("it reads");
-    let mut heard = Vec::new();
-    while !holds(&heard, b"Stele-Null: 1\r\n\r\nv\n\r\n") {
-        let mut buffer = [0; 4096];
-        let read = socket.read(&mut buffer).expect("all six come");
-        assert!(read > 0, "{}", String::from_utf8_lossy(&heard));
-        heard.extend_from_slice(&buffer[..read]);
-    }
+    let heard = exchange(&mut socket, &mut said, b"Stele-Null: 1\r\n\r\nv\n\r\n");
     for (block, sequence) in BLOCKS.iter().zip(1..) {
         let lengths = format!("{} {}\r\n", block.len(), block.len() + 2);
         let expected = [lengths.as_bytes(), block, b"v\n\r\n"].concat();
         assert!(holds(&heard, &expected), "block {sequence}: {}", String::from_utf8_lossy(&heard));
     }
+}
+
+/// Says it, and hears until these bytes came.
+fn exchange(socket: &mut TcpStream, said: &mut Vec<u8>, until: &[u8]) -> Vec<u8> {
+    socket.write_all(said).expect("it reads");
+    said.clear();
+    let mut heard = Vec::new();
+    while !holds(&heard, until) {
+        let mut buffer = [0; 4096];
+        let read = socket.read(&mut buffer).expect("the answers come");
+        assert!(read > 0, "{}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&buffer[..read]);
+    }
+    heard
 }
 
 fn holds(heard: &[u8], expected: &[u8]) -> bool {
