@@ -53,7 +53,9 @@ pub(crate) fn verb(words: &[&str]) -> anyhow::Result<bool> {
 
 /// Runs the clients of every runtime that this machine has against the wires that stele serves.
 pub(crate) fn against_stele(report: &mut Report, binary: &Path) -> anyhow::Result<()> {
-    against(report, &[], binary)
+    report
+        .skip("foreign clients in java", "a known failure, docs/roadmap.md: run `cargo xtask foreign java`");
+    against(report, &["go", "python", "node"], binary)
 }
 
 fn against(report: &mut Report, runtimes: &[&str], binary: &Path) -> anyhow::Result<()> {
