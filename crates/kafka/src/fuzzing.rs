@@ -3,6 +3,10 @@
 //! A decoder's target reads a version from the first byte and a message from the rest. What decodes must
 //! encode, and that must decode to the same value.
 
+mod session;
+
+pub use session::fuzz_session;
+
 use crate::codec::messages::*;
 use crate::codec::{self, ApiKey, Form, Reader, Wire, Writer};
 
@@ -15,6 +19,7 @@ macro_rules! list {
         pub const TARGETS: &[(&str, Target)] = &[
             ("fuzz_split", fuzz_split),
             ("fuzz_request", fuzz_request),
+            ("fuzz_session", fuzz_session),
             $(
                 (stringify!($fuzz_request), $fuzz_request),
                 (stringify!($fuzz_response), $fuzz_response),

@@ -15,6 +15,8 @@ pub struct Append {
 pub struct AppendedBatch {
     /// The topic.
     pub stream: StreamName,
+    /// Only where the stream has this id, so that another one of its name gets nothing meant for it.
+    pub id: Option<[u8; 16]>,
     /// Which of its partitions.
     pub partition: PartitionIndex,
     /// The batch as received; base offset and leader epoch are patched, nothing else.

@@ -25,6 +25,8 @@ pub struct Read {
 pub struct ReadPart {
     /// The stream.
     pub stream: StreamName,
+    /// Only where the stream has this id.
+    pub id: Option<[u8; 16]>,
     /// Its partition.
     pub partition: PartitionIndex,
     /// The first wanted offset; the batch that holds it comes whole.

@@ -159,7 +159,8 @@ impl Store {
         first: bool,
     ) -> Result<PartView, Error> {
         self.enter(place.shard, |shard| {
-            let Some((stream, context)) = shard.stream(place) else {
+            let found = shard.stream(place).filter(|(stream, _)| stream.is_named(part.id));
+            let Some((stream, context)) = found else {
                 return Err(Error::StreamNotFound(part.stream.clone()));
             };
             let partition = place.view.unwrap_or(part.partition);

@@ -299,6 +299,9 @@ impl Store {
             let partition = place.view.unwrap_or(batch.partition);
             let result = self.enter(place.shard, |shard| {
                 let Some((stream, context)) = shard.stream(place) else { return Err(missing) };
+                if !stream.is_named(batch.id) {
+                    return Err(missing);
+                }
                 let result = stream.produce(context, now, partition, &batch.batch);
                 if stream.is_volatile() {
                     stream.deliver_everywhere(context, now);

@@ -5,6 +5,7 @@ mod cursors;
 mod pulls;
 mod replay;
 mod streams;
+mod topics;
 
 use super::*;
 use crate::MemoryJournal;

@@ -3,8 +3,8 @@
 //! Fetch sessions (KIP-227) are never opened: session id 0 in every answer tells the client so.
 
 use super::call::Call;
+use super::errors;
 use super::topics::{Known, topics_of};
-use super::{LEADER_EPOCH, errors};
 use crate::codec::messages::{
     FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, FetchTopic, FetchTopicResponse,
 };
@@ -125,6 +125,12 @@ fn read(call: &mut Call<'_, '_, '_>, wanted: Wanted) {
             }
             _ => Vec::new(),
         };
+        for reply in &replies {
+            // Asked for again, should another topic have its name now.
+            if let Some(Error::StreamNotFound(name)) = &reply.error {
+                call.service.topics.forget(name);
+            }
+        }
         answer(call, topics, known_parts, replies);
     });
 }
@@ -134,23 +140,13 @@ fn part(known: Option<&Known>, partition: &FetchPartition, version: i16) -> Resu
         let by_id = version >= BY_ID;
         return Err(if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition });
     };
-    check_epoch(partition.current_leader_epoch)?;
     Ok(ReadPart {
         stream: known.name.clone(),
+        id: Some(known.id.0),
         partition: u32::try_from(partition.partition).map_err(|_| ErrorCode::UnknownTopicOrPartition)?,
         from: u64::try_from(partition.fetch_offset).map_err(|_| ErrorCode::OffsetOutOfRange)?,
         bytes_max: u64::try_from(partition.partition_max_bytes).unwrap_or(0),
     })
-}
-
-/// The epoch that a client believes the leader has; −1: it does not say.
-pub(super) fn check_epoch(epoch: i32) -> Result<(), ErrorCode> {
-    match epoch {
-        -1 => Ok(()),
-        epoch if epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
-        epoch if epoch < LEADER_EPOCH => Err(ErrorCode::FencedLeaderEpoch),
-        _ => Ok(()),
-    }
 }
 
 fn answer(

@@ -1,7 +1,6 @@
 //! ListOffsets: an offset by time, or an end of a partition.
 
 use super::call::Call;
-use super::fetch::check_epoch;
 use super::{LEADER_EPOCH, errors};
 use crate::codec::ErrorCode;
 use crate::codec::messages::{
@@ -68,7 +67,6 @@ fn lookup(
     version: i16,
 ) -> Result<Option<TimeLookup>, ErrorCode> {
     let index = u32::try_from(partition.partition_index).map_err(|_| ErrorCode::UnknownTopicOrPartition)?;
-    check_epoch(partition.current_leader_epoch)?;
     let timestamp_ms = match partition.timestamp {
         LATEST | EARLIEST | 0.. => partition.timestamp,
         MAX_TIMESTAMP if version >= 7 => MAX_TIMESTAMP,

@@ -23,7 +23,6 @@ mod groups;
 mod limits;
 mod list_offsets;
 mod metadata;
-mod offsets_by_epoch;
 mod partitions;
 mod produce;
 mod records;
@@ -45,8 +44,9 @@ use std::sync::Arc;
 use stele_model::{Close, Now, Outcome, Session, Ticket, Turn};
 use topics::Topics;
 
-/// The leader epoch of every partition: one node never elects another leader.
-const LEADER_EPOCH: i32 = 0;
+/// What is said of leader epochs: nothing. A record that a client has seen is never taken back, so there is no
+/// truncation that an epoch could tell of, and without epochs no client asks (KIP-320).
+const LEADER_EPOCH: i32 = -1;
 
 /// What all Kafka connections of a broker share.
 #[derive(Debug)]
@@ -316,7 +316,6 @@ fn dispatch(call: &mut Call<'_, '_, '_>, client: &str, request: Request<'_>) -> 
         Request::CreatePartitions(request) => partitions::create(call, &request),
         Request::ListPartitionReassignments(_) => partitions::list_reassignments(call),
         Request::DeleteRecords(request) => records::delete(call, &request),
-        Request::OffsetForLeaderEpoch(request) => offsets_by_epoch::handle(call, &request),
         Request::JoinGroup(request) => groups::join(call, client, &request),
         Request::SyncGroup(request) => groups::sync(call, &request),
         Request::Heartbeat(request) => groups::heartbeat(call, &request),
@@ -326,6 +325,8 @@ fn dispatch(call: &mut Call<'_, '_, '_>, client: &str, request: Request<'_>) -> 
         Request::DescribeGroups(request) => groups::describe(call, &request),
         Request::ListGroups(request) => groups::list(call, &request),
         Request::DeleteGroups(request) => groups::delete(call, &request),
+        // Decoded, but not offered.
+        Request::OffsetForLeaderEpoch(_) => return Err(Close::Protocol("an API is not offered")),
         // Handled before: it does not wait for its turn as the others do.
         Request::Produce(_) => return Err(Close::Protocol("a produce request came out of its place")),
     }

@@ -108,6 +108,7 @@ impl KafkaSession {
         let Some(produced) = busy.produced.pop_front() else { return Ok(()) };
         busy.bytes -= produced.bytes;
         let results = results_of(outcome, &produced.form);
+        forget_missing(&self.service.topics, &results);
         finish(produced.header, produced.form, results, turn)
     }
 }
@@ -121,6 +122,15 @@ fn results_of(outcome: Outcome, form: &Form) -> Vec<Result<BatchReply, Error>> {
     };
     let appended = form.topics.iter().flat_map(|topic| &topic.partitions);
     appended.filter(|partition| partition.refused.is_none()).map(|_| Err(error.clone())).collect()
+}
+
+/// A topic that went is asked for again, should another one have its name now.
+fn forget_missing(topics: &super::Topics, results: &[Result<BatchReply, Error>]) {
+    for result in results {
+        if let Err(Error::StreamNotFound(name)) = result {
+            topics.forget(name);
+        }
+    }
 }
 
 fn finish(
@@ -287,6 +297,7 @@ fn append_owned(call: &mut Call<'_, '_, '_>, request: Owned) {
     }
     call.ask_one(Request::Append(Append { batches }), move |outcome, call| {
         let results = results_of(outcome, &form);
+        forget_missing(&call.service.topics, &results);
         let answered = form.answered;
         let (answer, _) = answer(call.version(), form, results);
         if answered {
@@ -327,7 +338,7 @@ fn push(batches: &mut Vec<AppendedBatch>, known: &Known, index: i32, batch: Byte
     let Ok(partition) = u32::try_from(index) else {
         return Some((ErrorCode::UnknownTopicOrPartition, "a partition's number is negative".into()));
     };
-    batches.push(AppendedBatch { stream: known.name.clone(), partition, batch });
+    batches.push(AppendedBatch { stream: known.name.clone(), id: Some(known.id.0), partition, batch });
     None
 }
 

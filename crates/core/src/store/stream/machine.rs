@@ -131,6 +131,11 @@ impl Stream {
         self.partitions.get(partition as usize).ok_or_else(missing)
     }
 
+    /// Is it the one that is meant?
+    pub(crate) fn is_named(&self, id: Option<[u8; 16]>) -> bool {
+        id.is_none_or(|id| id == self.id)
+    }
+
     /// In memory only?
     pub(crate) fn is_volatile(&self) -> bool {
         self.spec.storage == Storage::Memory

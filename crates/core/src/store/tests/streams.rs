@@ -267,7 +267,8 @@ fn topic(name: &str) -> StreamSpec {
 
 impl World {
     fn produce(&mut self, stream: &str, partition: u32, batch: &Bytes) -> Result<BatchReply, Error> {
-        let batch = AppendedBatch { stream: StreamName::new(stream), partition, batch: batch.clone() };
+        let batch =
+            AppendedBatch { stream: StreamName::new(stream), id: None, partition, batch: batch.clone() };
         match self.now(Request::Append(Append { batches: vec![batch] }))? {
             Outcome::Appended(mut reply) => reply.batches.pop().unwrap(),
             other => panic!("{other:?}"),
@@ -275,7 +276,8 @@ impl World {
     }
 
     fn fetch(&mut self, stream: &str, from: u64) -> ReadPartReply {
-        let part = ReadPart { stream: StreamName::new(stream), partition: 0, from, bytes_max: 1 << 20 };
+        let part =
+            ReadPart { stream: StreamName::new(stream), id: None, partition: 0, from, bytes_max: 1 << 20 };
         let isolation = Isolation::Uncommitted;
         let read = Read { parts: vec![part], bytes_min: 0, bytes_max: 1 << 20, deadline_ns: 0, isolation };
         match self.now(Request::Read(read)).unwrap() {
@@ -371,15 +373,20 @@ fn a_read_waits_for_the_disk_and_for_its_deadline() {
     let mut world = World::new();
     world.create(topic("t"));
     let read = |world: &World, from| {
-        let part = ReadPart { stream: StreamName::new("t"), partition: 0, from, bytes_max: 1 << 20 };
+        let part =
+            ReadPart { stream: StreamName::new("t"), id: None, partition: 0, from, bytes_max: 1 << 20 };
         let deadline_ns = world.now.monotonic_ns + SECOND;
         let isolation = Isolation::Uncommitted;
         Request::Read(Read { parts: vec![part], bytes_min: 1, bytes_max: 1 << 20, deadline_ns, isolation })
     };
     let request = read(&world, 0);
     assert!(matches!(world.ask(request), Answer::Waiting));
-    let append =
-        AppendedBatch { stream: StreamName::new("t"), partition: 0, batch: batch(&[("", "v")], None) };
+    let append = AppendedBatch {
+        stream: StreamName::new("t"),
+        id: None,
+        partition: 0,
+        batch: batch(&[("", "v")], None),
+    };
     world.ask(Request::Append(Append { batches: vec![append] }));
     world.store.settle(world.now);
     assert!(world.outcomes().is_empty(), "nothing is told before it is durable");

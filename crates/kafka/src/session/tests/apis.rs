@@ -124,27 +124,12 @@ fn nothing_is_reassigned() {
 }
 
 #[test]
-fn the_one_epoch_has_not_ended() {
-    for version in 2..=4 {
-        let mut world = World::new();
-        let partition = |partition, current_leader_epoch, leader_epoch| OffsetForLeaderPartition {
-            partition,
-            current_leader_epoch,
-            leader_epoch,
-        };
-        let partitions = vec![partition(0, 0, 0), partition(1, 3, 0), partition(2, -1, 2)];
-        let topics = vec![OffsetForLeaderTopic { topic: "t", partitions }];
-        let sent = world.send(version, &OffsetForLeaderEpochRequest { replica_id: -1, topics });
-        world.answer(Outcome::Found(Some((9, -1)))).expect("it goes on");
-        world.expect::<OffsetForLeaderEpochRequest<'_>, _>(version, sent, |answer| {
-            let results: Vec<_> = answer.topics[0]
-                .partitions
-                .iter()
-                .map(|part| (part.error_code, part.leader_epoch, part.end_offset))
-                .collect();
-            let expected =
-                [(ErrorCode::None, 0, 9), (ErrorCode::UnknownLeaderEpoch, -1, -1), (ErrorCode::None, -1, -1)];
-            assert_eq!(results, expected);
-        });
+fn nothing_is_offered_that_is_not_handled() {
+    for api in crate::codec::ApiKey::ALL {
+        let offered = super::super::versions::ADVERTISED.contains(api);
+        assert_eq!(offered, *api != crate::codec::ApiKey::OffsetForLeaderEpoch, "{api:?}");
     }
+    let mut bytes = Vec::new();
+    codec::encode_request(4, 1, None, &OffsetForLeaderEpochRequest::default(), &mut bytes);
+    assert!(matches!(World::new().feed(&bytes), Err(Close::Protocol(_))));
 }

@@ -1,6 +1,8 @@
 //! The session against a core whose answers the tests write.
 
 mod apis;
+mod groups;
+mod hostile;
 mod order;
 mod produce_fetch;
 mod topics;

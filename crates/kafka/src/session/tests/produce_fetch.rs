@@ -31,6 +31,7 @@ fn every_version_of_produce_appends() {
         world.answer_streams();
         let Some(Request::Append(append)) = world.asked() else { panic!("an append was expected") };
         assert_eq!((append.batches.len(), &append.batches[0].batch[..]), (1, &records[..]));
+        assert_eq!(append.batches[0].id, Some(id));
         let reply = BatchReply { base_offset: 41, append_time_ms: -1, log_start: 3 };
         let reply = AppendReply { batches: vec![Ok(reply)], ..Default::default() };
         world.answer(Outcome::Appended(reply)).expect("it goes on");
