@@ -53,9 +53,8 @@ pub(crate) fn verb(words: &[&str]) -> anyhow::Result<bool> {
 
 /// Runs the clients of every runtime that this machine has against the wires that stele serves.
 pub(crate) fn against_stele(report: &mut Report, binary: &Path) -> anyhow::Result<()> {
-    report
-        .skip("foreign clients in java", "a known failure, docs/roadmap.md: run `cargo xtask foreign java`");
-    against(report, &["go", "python", "node"], binary)
+    let all: Vec<&str> = RUNTIMES.iter().map(|(name, _)| *name).collect();
+    against(report, &all, binary)
 }
 
 fn against(report: &mut Report, runtimes: &[&str], binary: &Path) -> anyhow::Result<()> {

@@ -65,6 +65,7 @@ impl<'a, 'c> TurnPort<'a, 'c> {
         'a: 'c,
     {
         let Scratch { output, arena, encode, cache, random, run, captured } = scratch;
+        cache.refresh(&core.router);
         let port = Self {
             core,
             link,

@@ -1,22 +1,19 @@
 //! One connection's task: flush, attend, read, in a loop that ends at every `Pending`.
 
 use crate::framed::Front;
-use crate::outbox::{Flushed, Outbox, Pipe};
-use crate::websocket::encode_data_header;
+use crate::outbox::Flushed;
+use crate::tcp_outlet::TcpOutlet;
+use crate::worker::{READ_BYTES, with_worker};
 use crate::{Clock, Deadlines};
-use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use stele_core::{Attended, Connection, Core, Link, Outlet, Scratch};
+use stele_core::{Attended, Connection, Core, Link, Scratch};
 use stele_model::{Close, Session};
-use tokio::net::TcpStream;
-
-/// What one read takes at most.
-const READ_BYTES: usize = 64 << 10;
 
 /// Reads before others get their turn.
 const READS_PER_TURN: usize = 8;
@@ -24,110 +21,8 @@ const READS_PER_TURN: usize = 8;
 /// How long a publisher waits for a receiver that is over its limit.
 const STALL_NS: u64 = 5_000_000;
 
-/// How long a closed connection may take to send its last bytes.
+/// How long a closed connection may take to read its last bytes and to close its side.
 const LAST_WORDS_NS: u64 = 2_000_000_000;
-
-thread_local! {
-    static WORKER: RefCell<Worker> = RefCell::new(Worker::new());
-}
-
-struct Worker {
-    scratch: Scratch,
-    read: Box<[u8]>,
-}
-
-/// Lends the worker's memory. A task that is dropped while its thread ends gets a fresh one.
-fn with_worker<R>(call: impl FnOnce(&mut Worker) -> R) -> R {
-    let mut call = Some(call);
-    let mut lend = |worker: &mut Worker| call.take().map(|call| call(worker));
-    match WORKER.try_with(|worker| worker.try_borrow_mut().ok().and_then(|mut worker| lend(&mut worker))) {
-        Ok(Some(result)) => result,
-        _ => lend(&mut Worker::new()).expect("called once: the first try did not get so far"),
-    }
-}
-
-/// As `with_worker`, for sessions without a socket.
-pub(crate) fn with_scratch<R>(call: impl FnOnce(&mut Scratch) -> R) -> R {
-    with_worker(|worker| {
-        worker.scratch.reset();
-        call(&mut worker.scratch)
-    })
-}
-
-impl Worker {
-    fn new() -> Self {
-        static SEED: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
-        let seed = SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        Self { scratch: Scratch::new(seed), read: vec![0; READ_BYTES].into() }
-    }
-}
-
-/// A TCP connection's way out.
-pub(crate) struct TcpOutlet {
-    stream: TcpStream,
-    outbox: Outbox,
-    /// Each write is a WebSocket frame.
-    framed: bool,
-}
-
-impl TcpOutlet {
-    pub(crate) fn new(stream: TcpStream, outbox: Outbox, framed: bool) -> Self {
-        Self { stream, outbox, framed }
-    }
-
-    /// What the connection's own session says.
-    fn send_own(&self, pieces: &[IoSlice<'_>]) {
-        if self.framed {
-            with_frame(pieces, |pieces| self.outbox.send_own(&self.stream, pieces));
-        } else {
-            self.outbox.send_own(&self.stream, pieces);
-        }
-    }
-}
-
-/// The pieces behind the header of a frame around them.
-fn with_frame<R>(pieces: &[IoSlice<'_>], send: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
-    let mut header = Vec::with_capacity(10);
-    encode_data_header(pieces.iter().map(|piece| piece.len()).sum(), None, &mut header);
-    let mut framed = Vec::with_capacity(pieces.len() + 1);
-    framed.push(IoSlice::new(&header));
-    framed.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
-    send(&framed)
-}
-
-impl Pipe for TcpStream {
-    fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match pieces {
-            [piece] => TcpStream::try_write(self, piece),
-            pieces => self.try_write_vectored(pieces),
-        }
-    }
-}
-
-impl Outlet for TcpOutlet {
-    fn send(&self, bytes: &[u8]) -> usize {
-        self.send_pieces(&[IoSlice::new(bytes)])
-    }
-
-    fn send_pieces(&self, pieces: &[IoSlice<'_>]) -> usize {
-        if self.framed {
-            return with_frame(pieces, |pieces| self.outbox.send(&self.stream, pieces));
-        }
-        self.outbox.send(&self.stream, pieces)
-    }
-
-    fn wake(&self) {
-        self.outbox.wake();
-    }
-
-    fn queued(&self) -> usize {
-        self.outbox.queued()
-    }
-
-    fn await_room(&self, waker: &Waker) -> bool {
-        self.outbox.await_room(waker)
-    }
-}
 
 /// What all connections of a host share.
 pub(crate) struct Shared {
@@ -158,8 +53,19 @@ pub(crate) struct Drive {
 enum Stage {
     Fresh,
     Live,
-    /// The session is closed; last bytes leave until then.
-    Closing(u64),
+    /// The session is closed.
+    Closing(Closing),
+}
+
+/// The last of a connection: its queue leaves, then our side is shut, then what still comes is thrown away until the
+/// peer has closed, too. A socket closed with unread input would be reset, and a reset takes the last words with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Closing {
+    until_ns: u64,
+    /// The peer does not have to close first.
+    hurries: bool,
+    /// Our side is shut.
+    shut: bool,
 }
 
 /// Why a step of the drive stops.
@@ -211,8 +117,10 @@ impl Drive {
         }
         self.outlet.outbox.close();
         self.carry = Vec::new();
-        self.stage = Stage::Closing(now.monotonic_ns + LAST_WORDS_NS);
-        self.register(now.monotonic_ns + LAST_WORDS_NS);
+        let until_ns = now.monotonic_ns + LAST_WORDS_NS;
+        let hurries = matches!(why, Close::Shutdown | Close::Lost);
+        self.stage = Stage::Closing(Closing { until_ns, hurries, shut: false });
+        self.register(until_ns);
         tracing::debug!(connection = %self.connection.link().id, reason = %why, "closed");
     }
 
@@ -257,9 +165,12 @@ impl Drive {
             return halt;
         }
         let now = self.shared.clock.now();
-        if let Stage::Closing(until_ns) = self.stage {
-            let done = self.outlet.outbox.queued() == 0 || now.monotonic_ns >= until_ns;
-            return if done { Halt::End(Close::Lost) } else { Halt::Wait };
+        if let Stage::Closing(closing) = self.stage {
+            return if now.monotonic_ns >= closing.until_ns {
+                Halt::End(Close::Lost)
+            } else {
+                self.linger(cx)
+            };
         }
         let due = self.connection.deadline().is_some_and(|deadline| deadline <= now.monotonic_ns);
         if attention || due || self.stage == Stage::Fresh {
@@ -276,6 +187,29 @@ impl Drive {
         let halt = self.read(cx);
         self.register_deadline(self.shared.clock.now().monotonic_ns);
         halt
+    }
+
+    /// A step of a closed connection.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Halt {
+        if self.outlet.outbox.queued() > 0 {
+            return Halt::Wait;
+        }
+        let Stage::Closing(closing) = &mut self.stage else { return Halt::Yield };
+        let hurries = closing.hurries;
+        if !std::mem::replace(&mut closing.shut, true) {
+            self.outlet.shut(Shutdown::Write);
+        }
+        for _ in 0..READS_PER_TURN {
+            match self.outlet.stream.poll_read_ready(cx) {
+                Poll::Pending if hurries => return Halt::End(Close::Lost),
+                Poll::Pending => return Halt::Wait,
+                Poll::Ready(_) => {}
+            }
+            if let Err(halt) = with_worker(|worker| self.try_read(&mut worker.read)) {
+                return halt;
+            }
+        }
+        Halt::Yield
     }
 
     /// Some: stop here.
@@ -471,6 +405,7 @@ impl Future for Drive {
                 }
                 Halt::End(why) => {
                     if matches!(self.stage, Stage::Closing(_)) {
+                        self.outlet.shut(Shutdown::Both);
                         self.register(0);
                         return Poll::Ready(());
                     }
@@ -485,6 +420,7 @@ impl Drop for Drive {
     fn drop(&mut self) {
         // The runtime may drop the task at shutdown: subscriptions must not outlive it.
         self.close(&Close::Shutdown);
+        self.outlet.shut(Shutdown::Both);
         self.register(0);
     }
 }

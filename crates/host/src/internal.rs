@@ -1,7 +1,8 @@
 //! A session of the broker's own, without a socket: it only asks, publishes and is told.
 
-use crate::drive::{Shared, with_scratch};
+use crate::drive::Shared;
 use crate::listener::Stop;
+use crate::worker::with_scratch;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::task::Waker;

@@ -16,7 +16,9 @@ mod framed;
 mod internal;
 mod listener;
 mod outbox;
+mod tcp_outlet;
 pub mod websocket;
+mod worker;
 
 pub use clock::Clock;
 pub use deadlines::Deadlines;

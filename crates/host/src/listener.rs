@@ -1,8 +1,9 @@
 //! Listeners: accept, make a session, spawn its task; and the end of all of them.
 
-use crate::drive::{Drive, Shared, TcpOutlet};
+use crate::drive::{Drive, Shared};
 use crate::framed::{Front, WebSocketRules};
 use crate::outbox::{Outbox, Overflow};
+use crate::tcp_outlet::TcpOutlet;
 use crate::{Clock, Deadlines};
 use std::future::poll_fn;
 use std::io;

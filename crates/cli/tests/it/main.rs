@@ -1,6 +1,7 @@
 //! The real binary: starting, stopping, and what is left after `kill -9`.
 
 mod binary;
+mod close;
 mod crash;
 mod identity;
 mod nats;

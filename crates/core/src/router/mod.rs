@@ -170,12 +170,7 @@ pub(crate) struct MatchCache {
 impl MatchCache {
     /// What the subject reaches.
     pub(crate) fn find(&mut self, router: &Router, subject: &[u8]) -> Arc<MatchSet> {
-        let generation = router.generation();
-        if generation != self.generation {
-            self.generation = generation;
-            self.last = None;
-            self.sets.clear();
-        }
+        self.refresh(router);
         if let Some((last, set)) = &self.last
             && **last == *subject
         {
@@ -197,6 +192,16 @@ impl MatchCache {
         };
         self.last = Some((subject.into(), set.clone()));
         set
+    }
+
+    /// Drops what no longer holds; else it would keep connections that are closed.
+    pub(crate) fn refresh(&mut self, router: &Router) {
+        let generation = router.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            self.last = None;
+            self.sets.clear();
+        }
     }
 
     /// Drops what is cached, so that no closed connection is kept by it.
