@@ -2,6 +2,9 @@
 //!
 //! Read-mostly: a change takes the write lock and raises the generation; readers keep what they found until the
 //! generation moves ([`MatchCache`]). The router never knows a wire: it holds formats and links.
+//!
+//! A worker outlives the connections, and serves several brokers of one process. So its cache only points at what the
+//! router holds ([`Found`]): a change drops the sets for all workers, and with them the links of closed connections.
 
 mod entry;
 mod trie;
@@ -12,7 +15,7 @@ use crate::Link;
 use crate::store::Captures;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 use stele_model::{ConnectionId, Filter, StreamName};
 pub(crate) use trie::Trie;
 
@@ -25,12 +28,18 @@ const CACHED_SUBJECT_BYTES_MAX: usize = 256;
 /// All live subscriptions, and what the streams capture.
 #[derive(Default)]
 pub struct Router {
+    /// Tells routers apart, whatever their addresses were.
+    identity: Arc<()>,
     generation: AtomicU64,
+    found: Mutex<Found>,
     entries: RwLock<Trie<Arc<Entry>>>,
     captures: RwLock<CaptureTable>,
     /// Links that wait for a receiver, by subject.
     watched: Mutex<Watched>,
 }
+
+/// What workers found in the present generation.
+type Found = HashMap<Box<[u8]>, Arc<MatchSet>>;
 
 type Watched = BTreeMap<Box<[u8]>, Vec<Arc<Link>>>;
 
@@ -44,7 +53,7 @@ struct CaptureTable {
 impl Router {
     pub(crate) fn insert(&self, filter: &Filter, entry: Arc<Entry>) {
         self.entries.write().expect("no panic holds the lock").insert(filter, entry);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.changed();
         self.tell_watchers(filter);
     }
 
@@ -54,17 +63,40 @@ impl Router {
             .write()
             .expect("no panic holds the lock")
             .remove(filter, |other| Arc::ptr_eq(other, entry));
-        self.generation.fetch_add(1, Ordering::Release);
+        self.changed();
         drop(removed);
     }
 
     /// What was found for any subject may be wrong from now on.
     pub(crate) fn changed(&self) {
+        let mut found = self.found.lock().expect("no panic holds the lock");
         self.generation.fetch_add(1, Ordering::Release);
+        let outdated = std::mem::take(&mut *found);
+        drop(found);
+        drop(outdated);
     }
 
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// What the subject reaches, kept for all workers as long as the generation stands.
+    fn find_kept(&self, subject: &[u8]) -> Arc<MatchSet> {
+        let kept = |found: &Found| found.get(subject).cloned();
+        if let Some(set) = kept(&self.found.lock().expect("no panic holds the lock")) {
+            return set;
+        }
+        let generation = self.generation();
+        let set = self.find(subject);
+        let mut found = self.found.lock().expect("no panic holds the lock");
+        // The generation moves under this lock: what was found in an earlier one is not kept.
+        if generation == self.generation() {
+            if found.len() >= CACHED_SUBJECTS_MAX {
+                found.clear();
+            }
+            found.insert(subject.into(), set.clone());
+        }
+        set
     }
 
     pub(crate) fn find(&self, subject: &[u8]) -> Arc<MatchSet> {
@@ -144,7 +176,7 @@ impl Captures for Router {
             table.by_stream.insert(stream.clone(), filters.to_vec());
         }
         drop(guard);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.changed();
     }
 
     fn set_sessions(&self, filters: &[Filter]) {
@@ -155,16 +187,17 @@ impl Captures for Router {
             table.session_trie.insert(filter, ());
         }
         drop(guard);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.changed();
     }
 }
 
-/// What a worker found lately. Valid for one generation of the router.
+/// What a worker found lately. Valid for one generation of one router; the router holds the sets.
 #[derive(Default)]
 pub(crate) struct MatchCache {
+    router: Option<Arc<()>>,
     generation: u64,
-    last: Option<(Box<[u8]>, Arc<MatchSet>)>,
-    sets: HashMap<Box<[u8]>, Arc<MatchSet>>,
+    last: Option<(Box<[u8]>, Weak<MatchSet>)>,
+    sets: HashMap<Box<[u8]>, Weak<MatchSet>>,
 }
 
 impl MatchCache {
@@ -173,39 +206,47 @@ impl MatchCache {
         self.refresh(router);
         if let Some((last, set)) = &self.last
             && **last == *subject
+            && let Some(set) = set.upgrade()
         {
-            return set.clone();
+            return set;
         }
         if subject.len() > CACHED_SUBJECT_BYTES_MAX || subject.starts_with(b"_INBOX.") {
             return router.find(subject);
         }
-        let set = match self.sets.get(subject) {
-            Some(set) => set.clone(),
+        let set = match self.sets.get(subject).and_then(Weak::upgrade) {
+            Some(set) => set,
             None => {
-                let set = router.find(subject);
+                let set = router.find_kept(subject);
                 if self.sets.len() >= CACHED_SUBJECTS_MAX {
                     self.sets.clear();
                 }
-                self.sets.insert(subject.into(), set.clone());
+                self.sets.insert(subject.into(), Arc::downgrade(&set));
                 set
             }
         };
-        self.last = Some((subject.into(), set.clone()));
+        self.last = Some((subject.into(), Arc::downgrade(&set)));
         set
     }
 
-    /// Drops what no longer holds; else it would keep connections that are closed.
+    /// Forgets what was found in another generation, or by another router: a worker may serve several brokers.
     pub(crate) fn refresh(&mut self, router: &Router) {
         let generation = router.generation();
-        if generation != self.generation {
+        let same = self.router.as_ref().is_some_and(|known| Arc::ptr_eq(known, &router.identity));
+        if !same {
+            self.router = Some(router.identity.clone());
+        }
+        if !same || generation != self.generation {
             self.generation = generation;
             self.last = None;
             self.sets.clear();
         }
     }
 
-    /// Drops what is cached, so that no closed connection is kept by it.
+    /// Drops what is cached.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests;
