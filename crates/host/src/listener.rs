@@ -116,6 +116,8 @@ pub struct Hosted {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// Runs until all tasks have ended: connections that close have deadlines, too.
+    timer: JoinSet<()>,
 }
 
 /// Lets a task of the host know when to end.
@@ -134,16 +136,10 @@ impl Hosted {
     /// Starts the timer; must be called within a tokio runtime with IO and time enabled.
     pub fn start(core: Arc<Core>, clock: Clock) -> Self {
         let shared = Arc::new(Shared { core, clock, deadlines: Deadlines::default() });
-        let mut hosted =
-            Self { shared: shared.clone(), stop: watch::Sender::new(false), tasks: JoinSet::new() };
-        let mut stop = hosted.stop();
-        hosted.tasks.spawn(async move {
-            tokio::select! {
-                () = shared.deadlines.run(shared.clock) => {}
-                () = stop.stopped() => {}
-            }
-        });
-        hosted
+        let mut timer = JoinSet::new();
+        let timed = shared.clone();
+        timer.spawn(async move { timed.deadlines.run(timed.clock).await });
+        Self { shared, stop: watch::Sender::new(false), tasks: JoinSet::new(), timer }
     }
 
     /// A stop signal for a task of one's own.
@@ -170,6 +166,7 @@ impl Hosted {
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        self.timer.shutdown().await;
     }
 }
 
