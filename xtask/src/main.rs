@@ -4,6 +4,7 @@
 //! text; it holds no product code and no product crate depends on it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its caller")]
 
+mod embedded;
 mod foreign;
 mod guide_old;
 mod peers;
@@ -22,6 +23,7 @@ usage: cargo xtask VERB
   tidy [--ratchet]     the rules of the house; --ratchet records today's long files and functions
   foreign [RUNTIME..]  clients in go, java, python, node against the wires that stele serves
   foreign --peers      the same clients against the real nats-server, Kafka and Mosquitto
+  embedded             a crate of its own that starts the broker in a test: start time, and what it builds
   guide-old            the guide's programs with the dependency set that the guide prints
   peers install        nats-server, Apache Kafka, Mosquitto and kcat for side-by-side tests
   peers start|stop|status
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["check"] => test::fast(),
         ["tidy"] => tidy::verb(false),
         ["tidy", "--ratchet"] => tidy::verb(true),
+        ["embedded"] => embedded::verb(),
         ["foreign", rest @ ..] => foreign::verb(rest),
         ["guide-old"] => guide_old::verb(),
         ["peers", rest @ ..] => peers::verb(rest),

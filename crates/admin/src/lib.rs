@@ -3,6 +3,7 @@
 //! It only reads. A request whose `Host` is not an address, `localhost` or the listener's own name is refused, so that no
 //! web page reaches a local broker through a name that it controls.
 
+mod connections;
 mod health;
 mod host_check;
 mod metrics;
@@ -57,15 +58,21 @@ impl Admin {
             .with_state(self)
     }
 
-    /// Serves on a bound listener until the future ends.
+    /// Serves on a bound listener until the future that `until` makes ends; connections end with it, in the middle of a
+    /// request, too.
     ///
     /// # Errors
     /// The listener's.
-    pub async fn serve(
+    pub async fn serve<U>(
         self,
         listener: tokio::net::TcpListener,
-        until: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        axum::serve(listener, self.routes()).with_graceful_shutdown(until).await
+        until: impl Fn() -> U + Send + Sync + 'static,
+    ) -> std::io::Result<()>
+    where
+        U: Future<Output = ()> + Send + 'static,
+    {
+        let stopped = until();
+        let listener = connections::Ending::new(listener, move || Box::pin(until()));
+        axum::serve(listener, self.routes()).with_graceful_shutdown(stopped).await
     }
 }

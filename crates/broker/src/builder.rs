@@ -1,7 +1,8 @@
-//! Starting and stopping a broker.
+//! Starting a broker.
 
 use crate::listen::Listen;
-use crate::storage::{Data, Driver, Storage, StorageError};
+use crate::running::{Addresses, Broker};
+use crate::storage::{Data, Storage, StorageError};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,29 +40,6 @@ pub struct Builder {
     allow_anonymous_public: bool,
 }
 
-/// A running broker. Dropping it ends its tasks without a goodbye; [`Broker::shutdown`] says it.
-pub struct Broker {
-    hosted: Hosted,
-    driver: Driver,
-    addresses: Addresses,
-    core: Arc<Core>,
-}
-
-/// Where the wires listen; `None`: off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Addresses {
-    /// NATS.
-    pub nats: Option<SocketAddr>,
-    /// Kafka.
-    pub kafka: Option<SocketAddr>,
-    /// Health, totals and metrics over HTTP.
-    pub http: Option<SocketAddr>,
-    /// MQTT over TCP.
-    pub mqtt: Option<SocketAddr>,
-    /// MQTT over WebSocket.
-    pub mqtt_ws: Option<SocketAddr>,
-}
-
 /// Why a broker does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -94,20 +72,6 @@ pub enum StartError {
         /// Where.
         listen: Listen,
     },
-}
-
-impl Addresses {
-    /// Those that are on, by the name of their flag, in the order of the ready line.
-    pub fn by_flag(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let all = [
-            ("nats", self.nats),
-            ("kafka", self.kafka),
-            ("mqtt", self.mqtt),
-            ("mqtt-ws", self.mqtt_ws),
-            ("http", self.http),
-        ];
-        all.into_iter().filter_map(|(wire, address)| Some((wire, address?)))
-    }
 }
 
 impl Default for Builder {
@@ -257,7 +221,7 @@ impl Builder {
         for (_, bound) in http {
             hosted.spawn(serve_http(Admin::new(core.clone(), about.clone()), bound, hosted.stop()));
         }
-        Ok(Broker { hosted, driver, addresses, core })
+        Ok(Broker::new(hosted, driver, addresses, core))
     }
 
     fn refuse_open_doors(&self) -> Result<(), StartError> {
@@ -274,31 +238,6 @@ impl Builder {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Broker {
-    /// A broker with defaults: every wire on a free port of 127.0.0.1.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    /// Where it listens.
-    pub fn addresses(&self) -> Addresses {
-        self.addresses
-    }
-
-    /// The parts without sockets, for metrics.
-    pub fn core(&self) -> &Arc<Core> {
-        &self.core
-    }
-
-    /// Stops: sessions hear it, what is outstanding is finished, all tasks have ended.
-    pub async fn shutdown(self) {
-        let Self { hosted, driver, .. } = self;
-        hosted.shutdown().await;
-        // Blocks for one write and sync; nothing else runs on behalf of this broker any more.
-        driver.stop();
     }
 }
 
@@ -370,8 +309,12 @@ fn about(nats: &NatsSettings, addresses: &Addresses, clock: Clock) -> About {
     }
 }
 
-async fn serve_http(admin: Admin, bound: Bound, mut stop: Stop) {
-    if let Err(error) = admin.serve(bound.into_socket(), async move { stop.stopped().await }).await {
+async fn serve_http(admin: Admin, bound: Bound, stop: Stop) {
+    let until = move || {
+        let mut stop = stop.clone();
+        async move { stop.stopped().await }
+    };
+    if let Err(error) = admin.serve(bound.into_socket(), until).await {
         tracing::error!(%error, "the HTTP listener ended");
     }
 }

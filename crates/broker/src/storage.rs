@@ -8,16 +8,17 @@
 use crate::builder::StartError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 use stele_core::store::{Answer, Caller, Capture, OpenError, Settings, Store, Stored};
 use stele_core::{Core, Durable, LaneJournal, Lsn, Nowhere, Replayed, Router};
 use stele_host::{Clock, Stop};
-use stele_io::{Disk, DiskErrorKind, DiskLock, RealDisk, SimDisk};
+use stele_io::{Disk, DiskErrorKind, DiskLock, MemoryDisk, RealDisk};
 use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane, StopReason};
 use stele_model::{
     ConnectionId, Error, Filter, Now, Outcome, Request, StreamCommand, StreamName, StreamSpec, Ticket, Wire,
 };
+use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// The file whose lock is the directory's.
@@ -41,6 +42,14 @@ pub enum StorageError {
     /// What is in the log.
     #[error("the log cannot be replayed: {0}")]
     Store(#[from] OpenError),
+    /// No room for a directory below the system's temporary one.
+    #[error("no temporary directory can be made in {}: {source}; set TMPDIR to one that can be written", path.display())]
+    Temporary {
+        /// Where it was tried.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// No thread.
     #[error("the commit thread cannot be started: {0}")]
     Thread(std::io::Error),
@@ -53,12 +62,15 @@ pub enum Data {
     Directory(PathBuf),
     /// In memory: gone with the broker. For tests of applications.
     Memory,
+    /// In a new directory below the system's temporary one; an ack means that it is on disk. The directory is removed
+    /// when the broker stops or is dropped. For tests of what disks cost.
+    Temporary,
 }
 
 /// The store as the live side sees it, and what drives it.
 pub(crate) struct Storage {
-    /// Held as long as anybody may write.
-    _lock: Option<Box<dyn DiskLock>>,
+    /// Held as long as anybody may write; taken by the driver at its end.
+    place: Mutex<Place>,
     store: Store,
     lane: Arc<dyn Lane>,
     clock: Clock,
@@ -70,7 +82,8 @@ pub(crate) struct Storage {
     core: OnceLock<Weak<Core>>,
 }
 
-/// The lane's threads; stopped last.
+/// The lane's threads. Stopped last: dropping it commits what is left, closes the log, and gives the directory free, which
+/// blocks for one write and sync.
 pub(crate) struct Driver {
     storage: Arc<Storage>,
     thread: Option<LaneThread>,
@@ -84,10 +97,7 @@ impl Storage {
         clock: Clock,
         random: fn() -> u64,
     ) -> Result<(Arc<Self>, Arc<LaneJournal>), StorageError> {
-        let (disk, lock) = match data {
-            Data::Directory(path) => open_directory(path)?,
-            Data::Memory => (Arc::new(SimDisk::new(0)) as Arc<dyn Disk>, None),
-        };
+        let (disk, place) = open_place(data)?;
         let lane_settings = FileLaneSettings { salt: random(), ..FileLaneSettings::default() };
         let lane: Arc<dyn Lane> = Arc::new(FileLane::new(LaneId(0), disk, lane_settings));
         let mut replayed = Replayed::default();
@@ -108,7 +118,7 @@ impl Storage {
         let settings = Settings { seed: random(), leader_epoch: epoch, ..Settings::default() };
         let store = Store::open(journal.clone(), router.clone(), settings, clock.now(), replayed.frames)?;
         let storage = Self {
-            _lock: lock,
+            place: place.into(),
             store,
             lane,
             clock,
@@ -213,14 +223,34 @@ impl Storage {
     }
 }
 
-/// A directory with its lock; memory has none.
-type LockedDisk = (Arc<dyn Disk>, Option<Box<dyn DiskLock>>);
+/// What a broker holds of the place that its data is in. The lock goes before the directory.
+#[derive(Default)]
+struct Place {
+    _lock: Option<Box<dyn DiskLock>>,
+    /// Removed with this value.
+    _temporary: Option<TempDir>,
+}
+
+fn open_place(data: &Data) -> Result<(Arc<dyn Disk>, Place), StorageError> {
+    match data {
+        Data::Memory => Ok((Arc::new(MemoryDisk::new()), Place::default())),
+        Data::Directory(path) => open_directory(path, None),
+        Data::Temporary => {
+            let folder = tempfile::Builder::new()
+                .prefix("stele-")
+                .tempdir()
+                .map_err(|source| StorageError::Temporary { path: std::env::temp_dir(), source })?;
+            let path = folder.path().to_owned();
+            open_directory(&path, Some(folder))
+        }
+    }
+}
 
 /// Opens the directory and takes its lock, so that nobody else writes in it.
-fn open_directory(path: &Path) -> Result<LockedDisk, StorageError> {
+fn open_directory(path: &Path, temporary: Option<TempDir>) -> Result<(Arc<dyn Disk>, Place), StorageError> {
     let disk = RealDisk::open(path)?;
     match disk.lock(LOCK_NAME) {
-        Ok(lock) => Ok((disk, Some(lock))),
+        Ok(lock) => Ok((disk, Place { _lock: Some(lock), _temporary: temporary })),
         Err(error) if error.kind == DiskErrorKind::Locked => Err(StorageError::InUse(path.into())),
         Err(error) => Err(error.into()),
     }
@@ -258,9 +288,8 @@ impl Durable for Storage {
     }
 }
 
-impl Driver {
-    /// Commits what is left and closes the log. Blocks for one write and sync.
-    pub(crate) fn stop(mut self) {
+impl Drop for Driver {
+    fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
             thread.stop();
         }
@@ -268,5 +297,7 @@ impl Driver {
         if !self.storage.lane.close(Instant::now()) {
             tracing::error!("the log could not be closed cleanly");
         }
+        // Tasks that are being torn down may still hold the storage; the closed log takes nothing from them.
+        drop(std::mem::take(&mut *self.storage.place.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 }

@@ -74,7 +74,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         _ = terminated.recv() => {}
     }
     tracing::info!("stopping");
-    broker.shutdown().await;
+    broker.stop().await;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The disk seam: a real disk, and a simulated one that loses what was not synced.
+//! The disk seam: a real disk, one in memory, and a simulated one that loses what was not synced.
 //!
 //! A [`Disk`] is one flat directory of named files. Everything that Stele stores goes through it, so that
 //! a test can stand a [`SimDisk`] in its place, cut the power at any call and look at what survives.
@@ -10,6 +10,7 @@
 //! - A failed sync says nothing about which bytes are stored. It must never be tried again on the same bytes.
 
 mod disk;
+mod memory;
 mod random;
 mod real;
 mod sim;
@@ -17,6 +18,7 @@ mod sim;
 pub use disk::{
     Disk, DiskError, DiskErrorKind, DiskFile, DiskLock, FILE_NAME_BYTES_MAX, Operation, check_name,
 };
+pub use memory::MemoryDisk;
 pub use random::Random;
 pub use real::RealDisk;
 pub use sim::{SimDisk, SimFaults};

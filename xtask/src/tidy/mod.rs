@@ -7,6 +7,7 @@ mod arrows;
 mod documents;
 mod lock;
 mod shape;
+mod shipped;
 mod words;
 
 use std::process::Command;
@@ -35,6 +36,7 @@ pub(crate) fn verb(record: bool) -> anyhow::Result<bool> {
 fn findings(tree: &Tree) -> anyhow::Result<Vec<Finding>> {
     let ratchet = shape::Ratchet::read(tree.text(RATCHET).unwrap_or_default())?;
     let mut findings = arrows::check(&arrows::packages()?);
+    findings.extend(shipped::check()?);
     findings.extend(shape::check(tree, &ratchet));
     findings.extend(words::check(tree));
     findings.extend(lock::check(tree));
