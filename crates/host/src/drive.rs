@@ -22,7 +22,7 @@ const READ_BYTES: usize = 64 << 10;
 const READS_PER_TURN: usize = 8;
 
 /// How long a publisher waits for a receiver that is over its limit.
-const STALL_NS: u64 = 5_000_000;
+pub(crate) const STALL_NS: u64 = 5_000_000;
 
 /// How long a closed connection may take to send its last bytes.
 const LAST_WORDS_NS: u64 = 2_000_000_000;
