@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use stele_admin::{About, Admin};
-use stele_core::{Core, Router};
+use stele_core::{Core, RelaySession, Router};
 use stele_host::{Bound, Clock, Hosted, ListenerError, Overflow, Peer, SessionFactory, Stop, WebSocketRules};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
 use stele_model::{Filter, StreamName};
@@ -194,6 +194,7 @@ impl Builder {
         hosted.spawn(storage.run(hosted.stop()));
         hosted.attach(Box::new(PushSession::default()));
         hosted.attach(Box::new(WillSession::default()));
+        hosted.attach(Box::new(RelaySession::default()));
         let first = |bound: &[(SocketAddr, Bound)]| bound.first().map(|(address, _)| *address);
         let addresses = Addresses {
             nats: first(&nats),

@@ -60,7 +60,7 @@ fn streams(captured: &[Captured<'_>]) -> Vec<StreamName> {
     let mut streams: Vec<StreamName> = Vec::new();
     let mut last: Option<&Captured<'_>> = None;
     for message in captured {
-        if last.is_some_and(|last| std::sync::Arc::ptr_eq(&last.set, &message.set)) {
+        if message.is_record() || last.is_some_and(|last| std::sync::Arc::ptr_eq(&last.set, &message.set)) {
             continue;
         }
         last = Some(message);
@@ -74,7 +74,7 @@ fn streams(captured: &[Captured<'_>]) -> Vec<StreamName> {
 }
 
 fn captures(captured: &Captured<'_>, stream: &StreamName) -> bool {
-    captured.set.captures.iter().any(|target| target.stream == *stream)
+    !captured.is_record() && captured.set.captures.iter().any(|target| target.stream == *stream)
 }
 
 fn capture_of<'m>(captured: &'m Captured<'_>) -> Capture<'m> {

@@ -23,6 +23,7 @@ pub struct Connection {
     session: Box<dyn Session>,
     state: TurnState,
     fails_seen: bool,
+    stalled: Stalled,
 }
 
 /// Whether `attend` has more to do at once.
@@ -40,7 +41,7 @@ pub type Stalled = Option<Arc<Link>>;
 impl Connection {
     /// A connection over `link`, driven by `session`.
     pub fn new(core: Arc<Core>, link: Arc<Link>, session: Box<dyn Session>) -> Self {
-        Self { core, link, session, state: TurnState::default(), fails_seen: false }
+        Self { core, link, session, state: TurnState::default(), fails_seen: false, stalled: None }
     }
 
     /// Its shared part.
@@ -53,7 +54,7 @@ impl Connection {
     /// # Errors
     /// The connection is to be closed.
     pub fn open(&mut self, now: Now, scratch: &mut Scratch) -> Result<(), Close> {
-        self.turn(now, scratch, |session, turn| session.open(now, turn)).0
+        self.turn(now, scratch, |session, turn| session.open(now, turn))
     }
 
     /// Bytes came. Returns how many were used, and a receiver to wait for.
@@ -89,6 +90,16 @@ impl Connection {
     /// # Errors
     /// The connection is to be closed.
     pub fn attend(&mut self, now: Now, scratch: &mut Scratch) -> Result<Attended, Close> {
+        self.attend_paced(now, scratch).0
+    }
+
+    /// As `attend`, for a session that publishes in it: also a receiver to wait for.
+    pub fn attend_paced(&mut self, now: Now, scratch: &mut Scratch) -> (Result<Attended, Close>, Stalled) {
+        let attended = self.attend_once(now, scratch);
+        (attended, self.stalled.take())
+    }
+
+    fn attend_once(&mut self, now: Now, scratch: &mut Scratch) -> Result<Attended, Close> {
         let inbox = self.link.take_inbox();
         let watched = inbox.watched;
         self.take(now, inbox, scratch)?;
@@ -96,7 +107,7 @@ impl Connection {
             return Ok(Attended::More);
         }
         if watched || self.session.deadline().is_some_and(|deadline| deadline <= now.monotonic_ns) {
-            self.turn(now, scratch, |session, turn| session.wake(now, turn)).0?;
+            self.turn(now, scratch, |session, turn| session.wake(now, turn))?;
         }
         Ok(Attended::Settled)
     }
@@ -143,7 +154,7 @@ impl Connection {
         }
         for (ticket, outcome) in inbox.outcomes {
             if let Some(outcome) = self.state.pending.arrived(ticket, outcome) {
-                self.turn(now, scratch, |session, turn| session.complete(now, ticket, outcome, turn)).0?;
+                self.turn(now, scratch, |session, turn| session.complete(now, ticket, outcome, turn))?;
             }
         }
         if inbox.messages.is_empty() {
@@ -152,7 +163,6 @@ impl Connection {
         self.turn(now, scratch, |session, turn| {
             inbox.messages.iter().try_for_each(|(message, to)| session.deliver(now, message, to, turn))
         })
-        .0
     }
 
     /// Tells answers that may be told; false when more are left.
@@ -174,8 +184,7 @@ impl Connection {
                 answers
                     .into_iter()
                     .try_for_each(|(ticket, outcome)| session.complete(now, ticket, outcome, turn))
-            })
-            .0?;
+            })?;
             if told >= count_max {
                 return Ok(false);
             }
@@ -216,12 +225,14 @@ impl Connection {
         now: Now,
         scratch: &mut Scratch,
         call: impl FnOnce(&mut dyn Session, &mut Turn<'_, '_>) -> R,
-    ) -> (R, Stalled) {
-        let Self { core, link, session, state, .. } = self;
+    ) -> R {
+        let Self { core, link, session, state, stalled, .. } = self;
         let (mut port, arena) = TurnPort::new(core, link, state, scratch, now);
         let result = call(session.as_mut(), &mut Turn::new(arena, &mut port));
-        let stalled = port.finish();
-        (result, stalled)
+        if let Some(receiver) = port.finish() {
+            *stalled = Some(receiver);
+        }
+        result
     }
 }
 

@@ -18,6 +18,8 @@ mod lane_journal;
 mod link;
 mod pending;
 mod port;
+mod record_headers;
+mod relay;
 mod router;
 mod scratch;
 pub mod store;
@@ -25,6 +27,7 @@ pub mod store;
 pub use broker::{Core, Counters, Durable};
 pub use connection::{Attended, Connection, Stalled};
 pub use fan_out::QUEUED_STALL_BYTES;
+pub use relay::RelaySession;
 pub use router::Router;
 pub use scratch::{Output, Scratch};
 

@@ -188,12 +188,14 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
             }
             return Published { received: live, ticket: None };
         }
-        if !set.captures.is_empty() && message.quality == Quality::AtMostOnce {
+        let is_record = publish.conditions.is_some_and(|conditions| conditions.origin.is_some());
+        let captures = !set.captures.is_empty() && !is_record;
+        if captures && message.quality == Quality::AtMostOnce {
             message.quality = Quality::AtLeastOnce;
         }
         let for_sessions = set.sessions && message.quality > Quality::AtMostOnce;
-        let stored = !set.captures.is_empty() || for_sessions || publish.retain;
-        let acknowledges = set.captures.first().is_some_and(|target| target.acknowledges);
+        let stored = captures || for_sessions || publish.retain;
+        let acknowledges = captures && set.captures.first().is_some_and(|target| target.acknowledges);
         // Captures that do not acknowledge are silent to NATS; a publisher that asked for quality hears of all.
         let answers = stored && (acknowledges || publish.quality > Quality::AtMostOnce);
         let ticket = self.ticket_for(&publish, answers);

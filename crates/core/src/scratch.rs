@@ -32,6 +32,13 @@ pub(crate) struct Captured<'a> {
     pub(crate) hears_all: bool,
 }
 
+impl Captured<'_> {
+    /// Is it a stored record, which no stream captures again?
+    pub(crate) fn is_record(&self) -> bool {
+        self.conditions.is_some_and(|conditions| conditions.origin.is_some())
+    }
+}
+
 impl Scratch {
     /// A worker's scratch; the seed spreads group members.
     pub fn new(seed: u64) -> Self {

@@ -19,7 +19,7 @@ use stele_model::{Close, Session};
 const READS_PER_TURN: usize = 8;
 
 /// How long a publisher waits for a receiver that is over its limit.
-const STALL_NS: u64 = 5_000_000;
+pub(crate) const STALL_NS: u64 = 5_000_000;
 
 /// How long a closed connection may take to read its last bytes and to close its side.
 const LAST_WORDS_NS: u64 = 2_000_000_000;

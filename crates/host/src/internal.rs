@@ -1,12 +1,14 @@
 //! A session of the broker's own, without a socket: it only asks, publishes and is told.
 
-use crate::drive::Shared;
+use crate::drive::{STALL_NS, Shared};
 use crate::listener::Stop;
 use crate::worker::with_scratch;
+use std::future::poll_fn;
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::task::Waker;
-use stele_core::{Attended, Connection, Outlet};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+use stele_core::{Attended, Connection, Link, Outlet};
 use stele_model::{Close, Session};
 use tokio::sync::Notify;
 
@@ -51,7 +53,12 @@ pub(crate) async fn run(shared: Arc<Shared>, session: Box<dyn Session>, mut stop
     }
     loop {
         let news = outlet.news.notified();
-        match with_scratch(|scratch| connection.attend(shared.clock.now(), scratch)) {
+        let (attended, stalled) =
+            with_scratch(|scratch| connection.attend_paced(shared.clock.now(), scratch));
+        if let Some(receiver) = stalled {
+            wait_for_room(&receiver).await;
+        }
+        match attended {
             Ok(Attended::Settled) => {}
             Ok(Attended::More) => {
                 tokio::task::yield_now().await;
@@ -77,4 +84,12 @@ pub(crate) async fn run(shared: Arc<Shared>, session: Box<dyn Session>, mut stop
         }
     }
     with_scratch(|scratch| connection.close(shared.clock.now(), &why, scratch));
+}
+
+/// A receiver that is over its limit is waited for, as other publishers wait.
+async fn wait_for_room(receiver: &Link) {
+    let room =
+        poll_fn(|cx| if receiver.outlet.await_room(cx.waker()) { Poll::Pending } else { Poll::Ready(()) });
+    // After the limit the receiver's own rule for slow consumers applies.
+    let _over = tokio::time::timeout(Duration::from_nanos(STALL_NS), room).await;
 }

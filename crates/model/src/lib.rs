@@ -19,6 +19,7 @@ mod identity;
 mod message;
 mod read;
 mod record;
+mod relay;
 mod session;
 mod session_state;
 mod stream;
@@ -40,6 +41,7 @@ pub use identity::{ConnectionId, Offset, PartitionIndex, SubscriptionId, Ticket,
 pub use message::{Conditions, Handed, HandedTo, Header, Headers, Message, Publish, Quality, Rollup};
 pub use read::{Isolation, Read, ReadPart, ReadPartReply, ReadReply, TimeLookup};
 pub use record::{StoredRecord, visit_record_headers};
+pub use relay::{RecordOrigin, Relayed};
 pub use session::{Close, Format, Outcome, Session};
 pub use session_state::{QueuedMessage, SessionCommand, SessionFilter, SessionOpened, SessionReply, Will};
 pub use stream::{

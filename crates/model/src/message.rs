@@ -120,6 +120,9 @@ pub struct Conditions<'a> {
     pub rollup: Option<Rollup>,
     /// The record expires this many ns after its append; `Some(0)`: never, whatever the stream says.
     pub ttl_ns: Option<u64>,
+    /// The message is this stored record, on its way to live receivers and stored sessions. No stream captures it again; a
+    /// stored session gets it once, and only where it subscribed before the record was appended.
+    pub origin: Option<crate::RecordOrigin>,
     /// Counter increment and other headers of which the stream must say that it does not allow them.
     pub refused: Option<&'a crate::Error>,
 }

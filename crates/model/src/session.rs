@@ -1,8 +1,8 @@
 //! The contract of a wire: a session per connection, a format per kind of subscription.
 
 use crate::{
-    AppendReply, CursorReply, Delivery, Error, GroupReply, Handed, Message, Now, ReadReply, SessionReply,
-    StreamReply, SubscriptionId, Ticket, Turn,
+    AppendReply, CursorReply, Delivery, Error, GroupReply, Handed, Message, Now, ReadReply, Relayed,
+    SessionReply, StreamReply, SubscriptionId, Ticket, Turn,
 };
 use std::sync::Arc;
 
@@ -125,6 +125,8 @@ pub enum Outcome {
     Group(GroupReply),
     /// About stored sessions.
     Session(SessionReply),
+    /// Produced records for others than their topic's readers, in order for each partition.
+    Relayed(Vec<Relayed>),
     /// It did not work; nothing was stored for this ticket.
     Failed(Error),
 }

@@ -180,6 +180,9 @@ pub enum Request {
     Group(GroupCommand),
     /// Durable identities of clients.
     Session(SessionCommand),
+    /// Produced records that live receivers or stored sessions want, from where the last answer ended; waits while there
+    /// are none. One caller in a broker, one question at a time. Order `Free`. → [`crate::Outcome::Relayed`]
+    Relay,
 }
 
 /// A subscription to make.

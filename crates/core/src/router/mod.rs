@@ -100,7 +100,7 @@ impl Router {
     }
 
     pub(crate) fn find(&self, subject: &[u8]) -> Arc<MatchSet> {
-        let internal = subject.first() == Some(&b'$') || subject.starts_with(b"_INBOX.");
+        let internal = is_internal(subject);
         let mut found = Vec::new();
         self.entries.read().expect("no panic holds the lock").find(subject, &mut |entry: &Arc<Entry>| {
             let hidden = internal && entry.hides_internal;
@@ -179,6 +179,17 @@ impl Captures for Router {
         self.changed();
     }
 
+    fn wants(&self, subject: &[u8]) -> bool {
+        let internal = is_internal(subject);
+        let mut wanted = false;
+        self.entries.read().expect("no panic holds the lock").find(subject, &mut |entry: &Arc<Entry>| {
+            wanted |= !(internal && entry.hides_internal || entry.is_spent());
+        });
+        let table = self.captures.read().expect("no panic holds the lock");
+        table.session_trie.find(subject, &mut |()| wanted = true);
+        wanted
+    }
+
     fn set_sessions(&self, filters: &[Filter]) {
         let mut guard = self.captures.write().expect("no panic holds the lock");
         let table = &mut *guard;
@@ -189,6 +200,11 @@ impl Captures for Router {
         drop(guard);
         self.changed();
     }
+}
+
+/// A leading wildcard of MQTT does not match such a subject (semantics 40).
+fn is_internal(subject: &[u8]) -> bool {
+    subject.first() == Some(&b'$') || subject.starts_with(b"_INBOX.")
 }
 
 /// What a worker found lately. Valid for one generation of one router; the router holds the sets.

@@ -3,6 +3,7 @@
 use super::Settings;
 use super::clock::ShardClock;
 use super::frames::{ClockJumped, Delta};
+use super::relay::Unrelayed;
 use super::stream::Decoded;
 use crate::journal::{FrameKind, Journal, JournalFrame, Lsn, StoredFrame};
 use crate::link::Link;
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub answers: Vec<(Arc<Link>, Ticket, Outcome)>,
     /// Pushing cursors that came, changed or went.
     pub pushes: Vec<(CursorInfo, bool)>,
+    /// Partitions (by stream and index) with produced records that were not relayed, and the offset from which on.
+    pub unrelayed: Unrelayed,
 }
 
 impl Context {
@@ -63,6 +66,7 @@ impl Context {
             monotonic_ns: 0,
             answers: Vec::new(),
             pushes: Vec::new(),
+            unrelayed: Unrelayed::new(),
         }
     }
 

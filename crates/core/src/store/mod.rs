@@ -12,6 +12,7 @@ mod frames;
 mod groups;
 mod outbox;
 mod reads;
+mod relay;
 mod sessions;
 mod settings;
 mod shard;
@@ -20,7 +21,7 @@ mod store;
 mod stream;
 mod streams;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use groups::GroupSettings;
 pub use settings::Settings;
@@ -81,6 +82,13 @@ pub trait Captures: Send + Sync {
 
     /// Stored sessions want messages of quality ≥ 1 on exactly these filters from now on.
     fn set_sessions(&self, filters: &[Filter]);
+
+    /// Does a live receiver or a stored session want messages on this subject? Asked under a shard's lock, for every
+    /// subject of produced records.
+    fn wants(&self, subject: &[u8]) -> bool {
+        let _ = subject;
+        false
+    }
 }
 
 /// Why a store could not be opened.

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::directory::{Directory, Place};
 use super::outbox::Outbox;
 use super::reads::Reads;
+use super::relay::Relay;
 use super::shard::Shard;
 use super::{Answer, Caller, Capture, Captures, OpenError, Settings, Stored};
 use crate::journal::{Journal, JournalFrame, Lsn, StoredFrame};
@@ -26,6 +27,7 @@ pub struct Store {
     reads: Mutex<Reads>,
     /// Who is told of pushing cursors.
     watchers: Mutex<Vec<Caller>>,
+    relay: Mutex<Relay>,
 }
 
 /// A shard with what can be known of it from outside.
@@ -39,7 +41,7 @@ struct Cell {
 }
 
 /// Where the stored sessions live.
-const SESSIONS_SHARD: u16 = 0;
+pub(crate) const SESSIONS_SHARD: u16 = 0;
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
@@ -82,10 +84,12 @@ impl Store {
             shards: shards.into_iter().map(Cell::new).collect(),
             reads: Mutex::default(),
             watchers: Mutex::default(),
+            relay: Mutex::default(),
         };
         for number in 0..store.shards.len() {
             store.enter(number as u16, |_| ());
         }
+        store.relay_missed(now);
         Ok(store)
     }
 
@@ -144,6 +148,7 @@ impl Store {
             Request::Lookup(lookup) => self.lookup(&lookup),
             Request::Cursor(command) => self.cursor(now, caller, command),
             Request::Group(command) => self.group(now, caller, command),
+            Request::Relay => self.relay(caller),
             Request::Session(command) => self.enter(SESSIONS_SHARD, |shard| {
                 shard.sessions.request(&mut shard.context, now, caller, command)
             }),
@@ -166,6 +171,7 @@ impl Store {
     /// A connection is gone: whatever of it waits goes, too.
     pub fn detach(&self, link: ConnectionId) {
         self.reads().detach(link);
+        self.relay_waiting().detach(link);
         self.watchers().retain(|watcher| watcher.link.id != link);
         for number in 0..self.shards.len() {
             self.enter(number as u16, |shard| {
@@ -185,11 +191,15 @@ impl Store {
             if cell.settled.load(Ordering::Acquire) >= durable.0 {
                 continue;
             }
-            let moved = self.enter(number as u16, |shard| {
+            let (moved, wanted) = self.enter(number as u16, |shard| {
                 let moved = shard.settle(now, durable);
                 cell.settled.fetch_max(durable.0, Ordering::AcqRel);
-                moved
+                let wanted = shard.has_wanted(&*self.captures);
+                (moved, wanted)
             });
+            if wanted {
+                self.tell_relay();
+            }
             if !moved.is_empty() {
                 self.settle_reads(now, number as u16, &moved);
             }
@@ -271,6 +281,10 @@ impl Store {
         self.reads.lock().expect("no panic holds the lock")
     }
 
+    pub(crate) fn relay_waiting(&self) -> MutexGuard<'_, Relay> {
+        self.relay.lock().expect("no panic holds the lock")
+    }
+
     pub(crate) fn watchers(&self) -> MutexGuard<'_, Vec<Caller>> {
         self.watchers.lock().expect("no panic holds the lock")
     }
@@ -289,6 +303,7 @@ impl Store {
 
     fn append(&self, now: Now, append: &Append) -> Answer {
         let mut lsn = Lsn(0);
+        let mut wanted = false;
         let mut reply = AppendReply::default();
         for batch in &append.batches {
             let missing = Error::StreamNotFound(batch.stream.clone());
@@ -303,13 +318,17 @@ impl Store {
                     return Err(missing);
                 }
                 let result = stream.produce(context, now, partition, &batch.batch);
+                lsn = lsn.max(stream.lsn);
                 if stream.is_volatile() {
                     stream.deliver_everywhere(context, now);
+                    wanted |= shard.has_wanted(&*self.captures);
                 }
-                lsn = lsn.max(stream.lsn);
                 result
             });
             reply.batches.push(result);
+        }
+        if wanted {
+            self.tell_relay();
         }
         Answer::Ready { lsn, outcome: Outcome::Appended(reply) }
     }
@@ -343,7 +362,7 @@ impl Store {
 /// Does a request look at what was stored before?
 fn looks(request: &Request) -> bool {
     match request {
-        Request::Append(_) | Request::Group(_) | Request::Session(_) => false,
+        Request::Append(_) | Request::Group(_) | Request::Session(_) | Request::Relay => false,
         Request::Cursor(command) => !matches!(command, CursorCommand::Ack { .. } | CursorCommand::WatchPush),
         Request::Stream(_) | Request::Read(_) | Request::Lookup(_) => true,
     }

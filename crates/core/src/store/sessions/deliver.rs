@@ -3,13 +3,16 @@
 use super::super::context::Context;
 use super::super::frames::Delta;
 use super::Sessions;
-use super::frames::MessageQueued;
+use super::frames::{MessageQueued, RecordQueued};
 use super::state::{Entry, KeptMessage, Progress, State};
 use crate::journal::Lsn;
+use crate::record_headers::RecordHeaders;
 use crate::store::{Answer, Caller, Capture, Stored};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use stele_model::{ConnectionId, Error, Now, Outcome, QueuedMessage, SessionReply, StoredRecord, Ticket};
+use stele_model::{
+    ConnectionId, Error, Now, Outcome, QueuedMessage, RecordOrigin, SessionReply, StoredRecord, Ticket,
+};
 
 /// A question for a queue.
 #[derive(Clone, Debug)]
@@ -45,12 +48,18 @@ impl Sessions {
                 from: self.clients.get(&message.from).map(|client| client.to_vec()),
             };
             let stored = Stored { offset: queued.number, duplicate: false };
-            if self.state.matches(&queued).is_empty() {
+            let origin = capture.conditions.and_then(|conditions| conditions.origin);
+            if self.is_relayed(origin.as_ref()) {
+                results.push(Ok(Stored { duplicate: true, ..stored }));
+                continue;
+            }
+            if self.state.matches(&queued, origin.map(|origin| origin.position)).is_empty() {
                 // The router knows filters only; No Local and hidden subjects are judged here.
                 results.push(Ok(stored));
                 continue;
             }
-            let payload = queued.encode();
+            let record = origin.map(|origin| RecordQueued { origin, message: queued.clone() });
+            let payload = record.map_or_else(|| queued.encode(), |record| record.encode());
             let length = payload.len() as u32;
             let frame = crate::journal::JournalFrame {
                 shard: context.shard,
@@ -62,7 +71,7 @@ impl Sessions {
             };
             match context.append(&[frame]) {
                 Ok(place) => {
-                    let takers = self.state.queued(&queued, place, length);
+                    let takers = self.state.queued(&queued, origin.as_ref(), place, length);
                     self.grown.extend(takers);
                     self.cache.keep(queued);
                     results.push(Ok(stored));
@@ -70,6 +79,14 @@ impl Sessions {
                 Err(error) => results.push(Err(error)),
             }
         }
+    }
+
+    /// Is the record in the queues already?
+    fn is_relayed(&self, origin: Option<&RecordOrigin>) -> bool {
+        origin.is_some_and(|origin| {
+            let relayed = self.state.relayed.get(&(origin.shard, origin.log));
+            relayed.is_some_and(|relayed| origin.offset < *relayed)
+        })
     }
 
     /// Answers a question for a queue, now or when there is something.
@@ -206,8 +223,12 @@ impl MessageCache {
             return Ok(parts.clone());
         }
         let payload = context.journal.read(kept.position, kept.length)?;
-        let body = payload.strip_prefix(&[MessageQueued::KIND]).ok_or(Error::Storage)?;
-        Ok(Parts::from(MessageQueued::decode(body).map_err(|_| Error::Storage)?))
+        let message = match payload.split_first() {
+            Some((&MessageQueued::KIND, body)) => MessageQueued::decode(body),
+            Some((&RecordQueued::KIND, body)) => RecordQueued::decode(body).map(|record| record.message),
+            _ => return Err(Error::Storage),
+        };
+        Ok(Parts::from(message.map_err(|_| Error::Storage)?))
     }
 }
 
@@ -256,30 +277,10 @@ fn to_queued(ordinal: u64, entry: &Entry, message: &Parts) -> QueuedMessage {
     }
 }
 
-/// The headers in a Kafka record's encoding: count, then name and value, each behind its length (−1: null).
 fn record_headers(headers: &stele_model::Headers<'_>) -> Vec<u8> {
-    let mut count = 0;
-    let mut pairs = Vec::new();
-    headers.each(&mut |(name, value)| {
-        count += 1;
-        put_varint(name.len() as i64, &mut pairs);
-        pairs.extend_from_slice(name);
-        put_varint(value.map_or(-1, |value| value.len() as i64), &mut pairs);
-        pairs.extend_from_slice(value.unwrap_or_default());
-    });
-    let mut out = Vec::with_capacity(pairs.len() + 2);
-    put_varint(count, &mut out);
-    out.extend_from_slice(&pairs);
-    out
-}
-
-fn put_varint(value: i64, out: &mut Vec<u8>) {
-    let mut rest = (value << 1 ^ value >> 63) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
+    let mut array = RecordHeaders::default();
+    headers.each(&mut |(name, value)| array.push(name, value));
+    array.finish()
 }
 
 /// Bytes of messages in memory; others are read from the log.

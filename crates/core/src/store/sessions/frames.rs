@@ -1,8 +1,8 @@
-//! What stored sessions write: deltas of kinds 96 to 105.
+//! What stored sessions write: deltas of kinds 96 to 106.
 
 use super::super::frames::Delta;
 use serde::{Deserialize, Serialize};
-use stele_model::{Quality, SessionFilter, Will, Wire};
+use stele_model::{Quality, RecordOrigin, SessionFilter, Will, Wire};
 
 /// Kind 96: a connection took the session; it is made where it was missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +160,20 @@ impl Delta for WillDone {
     const KIND: u8 = 105;
 }
 
+/// Kind 106: a produced record for every session that subscribed before it was appended. Those of its partition up to it
+/// are done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordQueued {
+    /// Where the record stands.
+    pub origin: RecordOrigin,
+    /// As it is published.
+    pub message: MessageQueued,
+}
+
+impl Delta for RecordQueued {
+    const KIND: u8 = 106;
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::frames::check_golden;
@@ -226,6 +240,9 @@ mod tests {
             from: Some(client.clone()),
         };
         check_golden(&queued, "65010201730001000101700100020101 63".replace(' ', "").as_str());
+        let origin = RecordOrigin { shard: 1, log: 300, offset: 4, position: 5 };
+        let record = RecordQueued { origin, message: queued };
+        check_golden(&record, "6a01ac020405 01020173000100010170010002010163".replace(' ', "").as_str());
         check_golden(&MessagesDone { client: client.clone(), ordinals: vec![5, 6] }, "660163020506");
         check_golden(&MessageReceived { client: client.clone(), ordinal: 5 }, "67016305");
         check_golden(&PacketClaimed { client: client.clone(), packet: 300, claimed: true }, "680163ac0201");

@@ -25,8 +25,8 @@ use crate::journal::{Lsn, StoredFrame};
 use bytes::Bytes;
 use deliver::Waiting;
 use frames::{
-    FilterPut, FilterRemoved, MessageQueued, MessageReceived, MessagesDone, PacketClaimed, SessionDetached,
-    SessionPut, SessionRemoved, WillDone,
+    FilterPut, FilterRemoved, MessageQueued, MessageReceived, MessagesDone, PacketClaimed, RecordQueued,
+    SessionDetached, SessionPut, SessionRemoved, WillDone,
 };
 use state::{Progress, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,14 +124,19 @@ impl Sessions {
             SessionDetached::KIND => state.detached(&SessionDetached::decode(body)?),
             SessionRemoved::KIND => state.removed(&SessionRemoved::decode(body)?),
             FilterPut::KIND => {
-                state.filter_put(&FilterPut::decode(body)?);
+                state.filter_put(&FilterPut::decode(body)?, stored.position);
             }
             FilterRemoved::KIND => {
                 state.filter_removed(&FilterRemoved::decode(body)?);
             }
             MessageQueued::KIND => {
                 let length = u32::try_from(body.len() + 1).map_err(|_| "a message is too long")?;
-                state.queued(&MessageQueued::decode(body)?, stored, length);
+                state.queued(&MessageQueued::decode(body)?, None, stored, length);
+            }
+            RecordQueued::KIND => {
+                let length = u32::try_from(body.len() + 1).map_err(|_| "a record is too long")?;
+                let RecordQueued { origin, message } = RecordQueued::decode(body)?;
+                state.queued(&message, Some(&origin), stored, length);
             }
             MessagesDone::KIND => state.done(&MessagesDone::decode(body)?),
             MessageReceived::KIND => state.received(&MessageReceived::decode(body)?),
@@ -210,7 +215,9 @@ impl Sessions {
             SessionCommand::Subscribe { client, filter } => {
                 self.holds(caller, &client)?;
                 let put = FilterPut { client: client.to_vec(), filter: *filter };
-                let existed = self.write(context, &put, State::filter_put)?;
+                let frame = context.delta(&put);
+                let stored = context.append(&[frame])?;
+                let existed = self.state.filter_put(&put, stored.position);
                 Ok(SessionReply::Subscribed { existed })
             }
             SessionCommand::Unsubscribe { client, name } => {

@@ -8,7 +8,7 @@ use crate::journal::{Lsn, StoredFrame};
 use crate::router::Trie;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use stele_model::{Filter, Quality, SessionFilter, Will};
+use stele_model::{Filter, Offset, Quality, RecordOrigin, SessionFilter, Will};
 
 /// All stored sessions, with the messages that they wait for.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(crate) struct State {
     trie: Trie<Arc<[u8]>>,
     /// How many sessions want each filter that a queue is fed by.
     wanted: BTreeMap<Filter, usize>,
+    /// By shard and log: produced records below this offset are in the queues that they belong to.
+    pub relayed: BTreeMap<(u16, u64), Offset>,
     /// `wanted` has other keys than were last told to the router.
     pub wanted_changed: bool,
 }
@@ -36,6 +38,8 @@ pub(crate) struct Kept {
     pub detached_ns: Option<u64>,
     pub will: Option<Will>,
     pub filters: Vec<SessionFilter>,
+    /// For each of `filters`, where it was first subscribed to (journal position).
+    pub since: Vec<u64>,
     pub queue: VecDeque<Entry>,
     /// The ordinal of the queue's front.
     pub first: u64,
@@ -86,14 +90,15 @@ pub(crate) struct Match {
 
 impl State {
     /// The sessions that a message is for: those with a subscription that grants more than once at most.
-    pub(crate) fn matches(&self, message: &MessageQueued) -> Vec<Match> {
+    /// A record at a position of the journal is for those that were made before it.
+    pub(crate) fn matches(&self, message: &MessageQueued, position: Option<u64>) -> Vec<Match> {
         let mut clients: BTreeSet<&Arc<[u8]>> = BTreeSet::new();
         self.trie.find(&message.subject, &mut |client| {
             clients.insert(client);
         });
         let found = clients.into_iter().filter_map(|client| {
             let session = self.sessions.get(client)?;
-            let entry = session.entry(client, message)?;
+            let entry = session.entry(client, message, position)?;
             Some(Match { client: client.clone(), entry })
         });
         found.collect()
@@ -112,6 +117,7 @@ impl State {
             detached_ns: None,
             will: None,
             filters: Vec::new(),
+            since: Vec::new(),
             queue: VecDeque::new(),
             first: 0,
             sent_below: 0,
@@ -144,32 +150,38 @@ impl State {
         }
     }
 
-    pub(crate) fn filter_put(&mut self, put: &FilterPut) -> bool {
+    /// `position` is that of the frame; a subscription that is replaced goes on without a gap.
+    pub(crate) fn filter_put(&mut self, put: &FilterPut, position: u64) -> bool {
         let Some((client, _)) = self.sessions.get_key_value(put.client.as_slice()) else { return false };
         let client = client.clone();
-        let replaced = self.take_filter(&client, &put.filter.name);
+        let since = self.take_filter(&client, &put.filter.name);
         self.list(&client, &put.filter);
         if let Some(session) = self.sessions.get_mut(&client) {
             session.filters.push(put.filter.clone());
+            session.since.push(since.unwrap_or(position));
         }
-        replaced
+        since.is_some()
     }
 
     pub(crate) fn filter_removed(&mut self, removed: &FilterRemoved) -> bool {
         let Some((client, _)) = self.sessions.get_key_value(removed.client.as_slice()) else { return false };
         let client = client.clone();
-        self.take_filter(&client, &removed.name)
+        self.take_filter(&client, &removed.name).is_some()
     }
 
     pub(crate) fn queued(
         &mut self,
         message: &MessageQueued,
+        origin: Option<&RecordOrigin>,
         stored: StoredFrame,
         length: u32,
     ) -> Vec<Arc<[u8]>> {
         self.next = self.next.max(message.number + 1);
+        if let Some(origin) = origin {
+            self.relayed.insert((origin.shard, origin.log), origin.offset + 1);
+        }
         let mut takers = Vec::new();
-        for Match { client, entry } in self.matches(message) {
+        for Match { client, entry } in self.matches(message, origin.map(|origin| origin.position)) {
             let Some(session) = self.sessions.get_mut(&client) else { continue };
             if session.queue.len() as u64 >= session.queued_max {
                 session.dropped += 1;
@@ -231,12 +243,14 @@ impl State {
         }
     }
 
-    fn take_filter(&mut self, client: &Arc<[u8]>, name: &[u8]) -> bool {
-        let Some(session) = self.sessions.get_mut(client) else { return false };
-        let Some(index) = session.filters.iter().position(|filter| filter.name == name) else { return false };
+    /// Since when it was there.
+    fn take_filter(&mut self, client: &Arc<[u8]>, name: &[u8]) -> Option<u64> {
+        let session = self.sessions.get_mut(client)?;
+        let index = session.filters.iter().position(|filter| filter.name == name)?;
         let filter = session.filters.remove(index);
+        let since = session.since.remove(index);
         self.unlist(client, &filter);
-        true
+        Some(since)
     }
 
     fn list(&mut self, client: &Arc<[u8]>, filter: &SessionFilter) {
@@ -284,12 +298,15 @@ impl Kept {
     }
 
     /// The message for this session: the highest quality, every identifier of what matches (MQTT 5 §3.3.4).
-    fn entry(&self, client: &[u8], message: &MessageQueued) -> Option<Entry> {
+    fn entry(&self, client: &[u8], message: &MessageQueued, position: Option<u64>) -> Option<Entry> {
         let own = message.from.as_deref() == Some(client);
         let internal = message.subject.first() == Some(&b'$') || message.subject.starts_with(b"_INBOX.");
         let mut best: Option<&SessionFilter> = None;
         let mut identifiers = Vec::new();
-        for filter in &self.filters {
+        for (filter, since) in self.filters.iter().zip(&self.since) {
+            if position.is_some_and(|position| position <= *since) {
+                continue;
+            }
             let hidden =
                 filter.hides_internal && internal || filter.no_local && own || filter.group.is_some();
             if hidden || !filter.filters.iter().any(|subject| subject.matches(&message.subject)) {

@@ -43,7 +43,6 @@ impl Stream {
         rows: &Rows<'_>,
     ) {
         let Appended { batch, header, trailer, stored, frame, size } = appended;
-        let partition = &mut self.partitions[at];
         let count = header.last_offset_delta as u32 + 1;
         let base = header.base_offset as u64;
         let entry = Entry {
@@ -56,7 +55,12 @@ impl Stream {
             time_ns: trailer.time_ns,
             time_max_ms: header.max_timestamp_ms,
             size,
+            produced: trailer.origin == Origin::Produced,
         };
+        if entry.produced && self.is_relayed() {
+            context.unrelayed.entry((self.number, at as PartitionIndex)).or_insert(base);
+        }
+        let partition = &mut self.partitions[at];
         if stored.is_some() {
             context.cache.keep(partition.log, base, batch.clone());
         }

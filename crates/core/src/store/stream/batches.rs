@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub time_max_ms: i64,
     /// Bytes of the records that are there, as JetStream counts them.
     pub size: u64,
+    /// A producer wrote it: its records were not published yet when they were stored.
+    pub produced: bool,
 }
 
 impl Entry {

@@ -24,6 +24,7 @@ mod spec;
 mod subjects;
 mod table;
 
+pub(crate) use batches::Entry as BatchEntry;
 pub(crate) use machine::Stream;
 pub(crate) use partition::Partition;
 pub(crate) use purge::PurgeOrder;
