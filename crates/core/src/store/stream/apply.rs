@@ -57,8 +57,8 @@ impl Stream {
             time_max_ms: header.max_timestamp_ms,
             size,
         };
-        if stored.is_some() {
-            context.cache.keep(partition.log, base, batch.clone());
+        if let Some(stored) = stored {
+            context.cache.keep(partition.log, base, batch.clone(), stored.lsn, context.journal.durable());
         }
         partition.producers.note(&header, context.settings.producers_max);
         partition.begin(entry, batch);
