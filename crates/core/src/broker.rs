@@ -2,7 +2,7 @@
 
 use crate::journal::{Journal, Lsn};
 use crate::router::Router;
-use crate::store::{Answer, Caller, Capture, Stored};
+use crate::store::{Answer, Caller, Capture, Store, Stored};
 use crate::{Link, Outlet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,6 +31,34 @@ pub trait Durable: Send + Sync {
 
     /// The connection is gone, and with it all that it waits for.
     fn detach(&self, link: ConnectionId);
+}
+
+impl Durable for Store {
+    fn capture(
+        &self,
+        now: Now,
+        stream: &StreamName,
+        messages: &[Capture<'_>],
+        results: &mut Vec<Result<Stored, Error>>,
+    ) -> Lsn {
+        Self::capture(self, now, stream, messages, results)
+    }
+
+    fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
+        Self::enqueue(self, now, messages, results)
+    }
+
+    fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
+        Self::request(self, now, caller, request)
+    }
+
+    fn cancel(&self, link: ConnectionId, ticket: Ticket) {
+        Self::cancel(self, link, ticket);
+    }
+
+    fn detach(&self, link: ConnectionId) {
+        Self::detach(self, link);
+    }
 }
 
 /// The broker without sockets: router, durable side, journal, and who waits for a commit.

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stele-cli", &["stele-broker", "stele-kit"]),
     ("stele-testkit", BELOW_TESTKIT),
     ("stele-bench", BELOW_TESTKIT),
+    ("stele-sim", BELOW_SIMULATION),
     ("stele-examples", &["stele-broker", "stele-kit", "stele-testkit"]),
     ("xtask", &[]),
 ];
@@ -55,6 +56,10 @@ const BELOW_TESTKIT: &[&str] = &[
     "stele-admin",
     "stele-broker",
 ];
+
+/// The simulation stands in for host and broker: sockets, threads and clocks are its own.
+const BELOW_SIMULATION: &[&str] =
+    &["stele-io", "stele-model", "stele-log", "stele-core", "stele-nats", "stele-kafka", "stele-mqtt"];
 
 /// Only these may use the test kit outside of their tests.
 const TEST_PROGRAMS: &[&str] = &["stele-testkit", "stele-bench", "stele-examples"];

@@ -114,7 +114,7 @@ impl Context {
 #[derive(Default)]
 pub(crate) struct Cache {
     tail: BTreeMap<(u64, Offset), Bytes>,
-    tail_order: VecDeque<(u64, Offset)>,
+    tail_order: VecDeque<(u64, Offset, Lsn)>,
     tail_bytes: usize,
     tail_max: usize,
     decoded: VecDeque<(u64, Offset, Arc<Decoded>)>,
@@ -123,14 +123,15 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Keeps a batch that was just appended.
-    pub(crate) fn keep(&mut self, log: u64, base: Offset, batch: Bytes) {
+    /// Keeps a batch that was just appended and ends at `lsn`. What is not `durable` yet stays in any case: answers
+    /// that wait for it are made of it, and the journal reads only what is durable. The journal's queue bounds it.
+    pub(crate) fn keep(&mut self, log: u64, base: Offset, batch: Bytes, lsn: Lsn, durable: Lsn) {
         self.tail_bytes += batch.len();
         self.tail.insert((log, base), batch);
-        self.tail_order.push_back((log, base));
+        self.tail_order.push_back((log, base, lsn));
         while self.tail_bytes > self.tail_max {
-            let Some(key) = self.tail_order.pop_front() else { break };
-            if let Some(batch) = self.tail.remove(&key) {
+            let Some((log, base, _)) = self.tail_order.pop_front_if(|(.., lsn)| *lsn <= durable) else { break };
+            if let Some(batch) = self.tail.remove(&(log, base)) {
                 self.tail_bytes -= batch.len();
             }
         }

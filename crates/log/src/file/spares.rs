@@ -73,11 +73,13 @@ impl FileLane {
         }
         let index = self.newest().map_or(1, |file| file.index + 1);
         let made = self.create_spare(self.target_bytes(index));
-        let full = matches!(&made, Err(error) if error.kind == DiskErrorKind::Full);
-        // The commit that follows tells the queue how much room is left.
-        self.disk_full.store(full, Ordering::Release);
+        if matches!(&made, Err(error) if error.kind == DiskErrorKind::Full) {
+            // The commit that follows tells the queue how much room is left.
+            self.disk_full.store(true, Ordering::Release);
+        }
         let spare = made?;
         self.spares().put(spare);
+        self.note_space();
         Ok(true)
     }
 
@@ -112,8 +114,14 @@ impl FileLane {
             self.disk.remove(&oldest.name)?;
             self.disk.sync_dir()?;
         }
-        self.disk_full.store(false, Ordering::Release);
+        self.note_space();
         Ok(true)
+    }
+
+    /// There is room again. The queue hears of it here: where all that comes is refused, no commit would tell it.
+    fn note_space(&self) {
+        self.disk_full.store(false, Ordering::Release);
+        self.queue.set_room(None);
     }
 
     fn newest(&self) -> Option<Arc<LaneFile>> {

@@ -318,6 +318,28 @@ fn a_full_disk_still_takes_essential_frames() {
     settle(&lane);
 }
 
+#[test]
+fn a_disk_with_room_again_takes_publishes_by_itself() {
+    let disk = SimDisk::new(5);
+    let lane = FileLane::new(LaneId(0), Arc::new(disk.clone()), small());
+    open(&lane, 0);
+    disk.set_faults(SimFaults { bytes_max: Some(20 << 10), ..SimFaults::default() });
+    let refused = (0..).find_map(|id| {
+        if lane.has_chores() {
+            let _ = lane.maintain();
+        }
+        let placed = lane.submit(&[frame(id, 500)], Class::Publish);
+        settle(&lane);
+        placed.err()
+    });
+    assert_eq!(refused, Some(SubmitError::DiskFull));
+    disk.set_faults(SimFaults::default());
+    // Nothing is committed in between: all that comes is refused.
+    assert!(lane.has_chores());
+    lane.maintain().unwrap();
+    lane.submit(&[frame(0, 500)], Class::Publish).unwrap();
+}
+
 pub(crate) fn open(lane: &dyn Lane, from: u64) -> (Recovery, Vec<(Lsn, Frame)>) {
     open_at(lane, OpenLane { from: Lsn(from), epoch_min: Epoch(0) })
 }

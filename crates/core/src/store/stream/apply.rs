@@ -61,8 +61,8 @@ impl Stream {
             context.unrelayed.entry((self.number, at as PartitionIndex)).or_insert(base);
         }
         let partition = &mut self.partitions[at];
-        if stored.is_some() {
-            context.cache.keep(partition.log, base, batch.clone());
+        if let Some(stored) = stored {
+            context.cache.keep(partition.log, base, batch.clone(), stored.lsn, context.journal.durable());
         }
         partition.producers.note(&header, context.settings.producers_max);
         partition.begin(entry, batch);

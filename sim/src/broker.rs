@@ -1,0 +1,199 @@
+//! The broker as the binary puts it together, without threads: every step of the storage driver is a call.
+
+use crate::Mutation;
+use crate::network::Wire;
+use crate::plan::Shape;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use stele_core::store::{Settings, Store};
+use stele_core::{Core, LaneJournal, Replayed, Router, Scratch};
+use stele_io::{Random, SimDisk};
+use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
+use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, OpenLane, Step};
+use stele_model::{Close, Now, Session};
+use stele_mqtt::{MqttSession, MqttSettings, WillSession};
+use stele_nats::jetstream::PushSession;
+use stele_nats::{NatsSession, NatsSettings};
+
+/// Which protocol a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Nats,
+    Kafka,
+    Mqtt,
+}
+
+/// A running broker.
+pub(crate) struct Broker {
+    pub(crate) core: Arc<Core>,
+    store: Arc<Store>,
+    lane: Arc<dyn Lane>,
+    /// Something was committed since the last settle.
+    committed: Arc<AtomicBool>,
+    /// When the lane wants to write an empty commit.
+    lane_wakes: Option<Instant>,
+    /// Sessions of the broker's own.
+    pub(crate) internal: Vec<Wire>,
+    kafka: Arc<KafkaService>,
+    mqtt: Arc<MqttSettings>,
+    nats: Arc<NatsSettings>,
+    start: Instant,
+    commits_stop: bool,
+}
+
+impl Broker {
+    /// Opens the log and replays it. The error says why not; only what the schedule injected may be one.
+    pub(crate) fn open(
+        disk: &SimDisk,
+        shape: &Shape,
+        mutation: Mutation,
+        now: Now,
+        start: Instant,
+        random: &mut Random,
+    ) -> Result<Self, String> {
+        let settings = FileLaneSettings {
+            file_bytes_min: 32 << 10,
+            file_bytes_max: 128 << 10,
+            queue_bytes_max: 256 << 10,
+            reserve_bytes: 8 << 10,
+            salt: 7,
+            ..FileLaneSettings::default()
+        };
+        let lane: Arc<dyn Lane> =
+            Arc::new(FileLane::new(LaneId(0), mutation.disk(Arc::new(disk.clone())), settings));
+        let mut replayed = Replayed::default();
+        let recovery = lane.open(OpenLane::default(), &mut replayed).map_err(|error| error.to_string())?;
+        if let Some(damage) = replayed.damage.first() {
+            return Err(format!("damage in an undamaged log: {damage:?}"));
+        }
+        mutation.replay(&mut replayed.frames);
+        let journal = mutation.journal(LaneJournal::new(lane.clone()));
+        let router = Arc::new(Router::default());
+        let settings = Settings {
+            seed: random.bits(),
+            leader_epoch: i32::try_from(recovery.epoch.0).unwrap_or(i32::MAX),
+            tail_bytes: shape.tail_bytes,
+            ..Settings::default()
+        };
+        let store = Store::open(journal.clone(), router.clone(), settings, now, replayed.frames);
+        let store = Arc::new(store.map_err(|error| error.to_string())?);
+        let numbers = Mutex::new(Random::new(random.bits()));
+        let draw = move || numbers.lock().expect("no panic holds the lock").bits();
+        let core = Arc::new(Core::new(router, store.clone(), journal, Box::new(draw)));
+        let committed = Arc::new(AtomicBool::new(false));
+        subscribe(&lane, &core, &committed);
+        let internal: [Box<dyn Session>; 2] =
+            [Box::new(PushSession::default()), Box::new(WillSession::default())];
+        Ok(Self {
+            internal: internal.into_iter().map(|session| Wire::new(&core, session, None)).collect(),
+            core,
+            store,
+            lane,
+            committed,
+            lane_wakes: None,
+            kafka: Arc::new(KafkaService::new(KafkaSettings::default())),
+            mqtt: Arc::default(),
+            nats: Arc::default(),
+            start,
+            commits_stop: mutation == Mutation::CommitsStop,
+        })
+    }
+
+    /// A client connects.
+    pub(crate) fn accept(&self, protocol: Protocol, client: usize) -> Wire {
+        let peer = [127, 0, 0, 1].into();
+        let local = ([127, 0, 0, 1], 9092).into();
+        let session: Box<dyn Session> = match protocol {
+            Protocol::Nats => Box::new(NatsSession::new(self.nats.clone(), peer)),
+            Protocol::Kafka => Box::new(KafkaSession::new(self.kafka.clone(), peer, local)),
+            Protocol::Mqtt => Box::new(MqttSession::new(self.mqtt.clone())),
+        };
+        Wire::new(&self.core, session, Some(client))
+    }
+
+    /// Would a step of the lane do something?
+    pub(crate) fn has_commit(&self, now: Now) -> bool {
+        let due = self.lane_wakes.is_some_and(|wakes| wakes <= self.instant(now));
+        let stopped = self.commits_stop && now.monotonic_ns > 200_000_000;
+        (self.lane.bytes_queued() > 0 || due) && !stopped
+    }
+
+    /// One write and one sync.
+    pub(crate) fn commit(&mut self, now: Now) {
+        self.lane_wakes = match self.lane.step(self.instant(now)) {
+            Step::Durable(_) => Some(self.instant(now)),
+            Step::Waiting { wake_at } => Some(wake_at),
+            Step::Idle { wake_at } => wake_at,
+            Step::Stopped(_) => None,
+        };
+    }
+
+    pub(crate) fn has_chores(&self) -> bool {
+        self.lane.has_chores()
+    }
+
+    /// One piece of the lane's maintenance. What goes wrong there is tried again.
+    pub(crate) fn maintain(&self) {
+        let _ = self.lane.maintain();
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Shows to readers what became durable.
+    pub(crate) fn settle(&self, now: Now) {
+        self.committed.store(false, Ordering::Release);
+        self.store.settle(now);
+    }
+
+    pub(crate) fn is_due(&self, now: Now) -> bool {
+        self.store.deadline().is_some_and(|due| due <= now.monotonic_ns)
+    }
+
+    /// Does what is due in the store.
+    pub(crate) fn wake(&self, now: Now) {
+        self.store.wake(now);
+    }
+
+    /// When something of the broker's own is due (monotonic ns).
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let lane = self.lane_wakes.map(|at| at.saturating_duration_since(self.start).as_nanos() as u64);
+        let internal = self.internal.iter().filter_map(Wire::deadline);
+        internal.chain(lane).chain(self.store.deadline()).min()
+    }
+
+    /// The log failed: the process has to be restarted.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.core.has_failed()
+    }
+
+    /// A clean stop, all connections closed before.
+    pub(crate) fn stop(mut self, now: Now, scratch: &mut Scratch) {
+        for wire in &mut self.internal {
+            wire.close(now, &Close::Shutdown, scratch);
+        }
+        self.store.flush();
+        self.lane.close(self.instant(now));
+    }
+
+    fn instant(&self, now: Now) -> Instant {
+        self.start + Duration::from_nanos(now.monotonic_ns)
+    }
+}
+
+fn subscribe(lane: &Arc<dyn Lane>, core: &Arc<Core>, committed: &Arc<AtomicBool>) {
+    let (core, committed) = (Arc::downgrade(core), committed.clone());
+    lane.subscribe(Arc::new(move |event| {
+        let Some(core) = core.upgrade() else { return };
+        match event {
+            LaneEvent::Durable(_) => {
+                core.committed();
+                committed.store(true, Ordering::Release);
+            }
+            LaneEvent::Stopped(stele_log::StopReason::Closed) => {}
+            LaneEvent::Stopped(_) => core.log_failed(),
+        }
+    }));
+}

@@ -1,0 +1,1 @@
+//! Forged histories: each check fails when it must.
