@@ -40,6 +40,8 @@ pub(crate) struct Broker {
     nats: Arc<NatsSettings>,
     start: Instant,
     commits_stop: bool,
+    /// What the opening found, for a person who replays the seed.
+    pub(crate) found: String,
 }
 
 impl Broker {
@@ -64,6 +66,7 @@ impl Broker {
             Arc::new(FileLane::new(LaneId(0), mutation.disk(Arc::new(disk.clone())), settings));
         let mut replayed = Replayed::default();
         let recovery = lane.open(OpenLane::default(), &mut replayed).map_err(|error| error.to_string())?;
+        let found = format!("{} frames to {}, cut {:?}", recovery.frames, recovery.end, recovery.cut);
         if let Some(damage) = replayed.damage.first() {
             return Err(format!("damage in an undamaged log: {damage:?}"));
         }
@@ -96,6 +99,7 @@ impl Broker {
             mqtt: Arc::default(),
             nats: Arc::default(),
             start,
+            found,
             commits_stop: mutation == Mutation::CommitsStop,
         })
     }

@@ -9,14 +9,14 @@ use crate::network::Wire;
 use crate::plan::{Plan, Shape};
 use crate::schedule::{Action, Choices};
 use crate::trace::Trace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 use stele_core::Scratch;
 use stele_io::{Random, SimDisk, SimFaults};
 use stele_model::Now;
 
 /// Without faults, everything must come to its end within so many steps.
-const DRAIN_STEPS_MAX: u64 = 400_000;
+const DRAIN_STEPS_MAX: u64 = 100_000;
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,12 @@ pub struct Report {
     pub acked: u64,
     /// Messages that work queues and MQTT sessions gave out.
     pub delivered: u64,
+    /// The last faults and starts, each with the virtual time in ms.
+    pub events: Vec<String>,
 }
+
+/// So many events are kept.
+const EVENTS_MAX: usize = 40;
 
 /// Runs a plan to its end, or to the first broken promise.
 #[must_use]
@@ -64,6 +69,7 @@ struct World {
     draining: bool,
     steps: u64,
     crashes: u64,
+    events: VecDeque<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,7 +91,7 @@ impl World {
             plan: *plan,
             random,
             trace: Trace::new(),
-            now: Now { monotonic_ns: 1, wall_ns: 1_700_000_000_000_000_000 },
+            now: Now { monotonic_ns: 1, wall_ns: faults::EPOCH_NS },
             start,
             disk: SimDisk::new(plan.seed),
             faults: SimFaults::default(),
@@ -100,6 +106,7 @@ impl World {
             draining: false,
             steps: 0,
             crashes: 0,
+            events: VecDeque::new(),
             shape,
         }
     }
@@ -301,6 +308,14 @@ impl World {
         self.with_client(index, |client, turn| client.disconnected(refused, turn));
     }
 
+    /// Something that a person who replays the seed wants to know.
+    fn note(&mut self, event: impl std::fmt::Display) {
+        if self.events.len() == EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(format!("{} ms: {event}", self.now.monotonic_ns / 1_000_000));
+    }
+
     fn report(&mut self) -> Report {
         self.trace.step(0, self.disk.call_digest());
         Report {
@@ -310,6 +325,7 @@ impl World {
             crashes: self.crashes,
             acked: self.ledger.acked,
             delivered: self.ledger.delivered,
+            events: self.events.iter().cloned().collect(),
         }
     }
 }

@@ -8,6 +8,9 @@ use stele_model::Close;
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
+/// The wall clock at the start of a run.
+pub(super) const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
+
 impl World {
     /// Perhaps something goes wrong before the next step; and what is down comes back.
     pub(super) fn fault(&mut self) {
@@ -37,6 +40,8 @@ impl World {
     /// No more faults; what is down comes back.
     pub(super) fn calm(&mut self) {
         self.draining = true;
+        self.note("no more faults");
+        self.faults = SimFaults::default();
         self.disk.set_faults(SimFaults::default());
         if self.broker.as_ref().is_some_and(Broker::has_failed) {
             self.kill();
@@ -49,6 +54,7 @@ impl World {
     /// The process starts.
     fn start(&mut self) {
         self.trace.step(100, 0);
+        self.set_clock();
         if !self.draining {
             self.draw_disk_faults();
         }
@@ -60,6 +66,8 @@ impl World {
             self.start,
             &mut self.random,
         );
+        let outcome = opened.as_ref().map_or_else(|error| error, |broker| &broker.found).to_owned();
+        self.note(format!("start: {outcome}; {:?}", self.faults));
         match opened {
             Ok(broker) => self.broker = Some(broker),
             Err(_) if !self.disk.has_power() => {}
@@ -71,6 +79,13 @@ impl World {
         if !self.disk.has_power() {
             self.lose_power();
         }
+    }
+
+    /// A process starts with the right time, or on a box that boots in 1970; it is told of years only while it runs.
+    /// What it cannot see, a broker cannot forgive: after years without it, records are old.
+    fn set_clock(&mut self) {
+        let boots_in_1970 = self.shape.clock_jumps && self.random.chance(300);
+        self.now.wall_ns = if boots_in_1970 { self.now.monotonic_ns } else { self.now.monotonic_ns + EPOCH_NS };
     }
 
     fn draw_disk_faults(&mut self) {
@@ -89,6 +104,7 @@ impl World {
     /// The power goes, now or at the call where it went.
     pub(super) fn lose_power(&mut self) {
         self.trace.step(101, 0);
+        self.note("power loss");
         self.crashes += 1;
         self.end_process();
         self.disk = self.disk.crash();
@@ -100,6 +116,7 @@ impl World {
     /// The process dies; the operating system keeps what was written.
     fn kill(&mut self) {
         self.trace.step(102, 0);
+        self.note("process killed");
         self.crashes += 1;
         self.end_process();
     }
@@ -123,6 +140,7 @@ impl World {
     /// A clean stop: connections are closed, what waits is committed.
     fn stop(&mut self) {
         self.trace.step(103, 0);
+        self.note("clean stop");
         let now = self.now;
         for wire in self.wires.values_mut() {
             wire.close(now, &Close::Shutdown, &mut self.scratch);
@@ -145,6 +163,7 @@ impl World {
     pub(super) fn cut(&mut self, index: usize) {
         let Some(number) = self.seats[index].wire else { return };
         self.trace.step(104, number);
+        self.note(format!("{} is cut off", self.clients[index].name()));
         if let Some(wire) = self.wires.get_mut(&number) {
             wire.client = None;
             let left = self.random.below(wire.to_broker() as u64 + 1) as usize;
@@ -170,6 +189,7 @@ impl World {
     fn fill_disk(&mut self) {
         let full = self.random.chance(600);
         self.trace.step(105, u64::from(full));
+        self.note(if full { "the disk is full" } else { "the disk has room" });
         let used: u64 = self.disk.contents().iter().map(|(_, bytes)| bytes.len() as u64).sum();
         self.faults.bytes_max = full.then_some(used + self.random.below(64 << 10));
         self.disk.set_faults(self.faults.clone());
@@ -179,6 +199,7 @@ impl World {
     fn jump(&mut self) {
         let by = HOUR_NS * (2 + self.random.below(24 * 365 * 3));
         self.trace.step(106, by);
+        self.note("the wall clock jumps");
         let wall = self.now.wall_ns;
         self.now.wall_ns = if self.random.chance(500) { wall + by } else { wall.saturating_sub(by) };
     }

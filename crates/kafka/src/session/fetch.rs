@@ -67,17 +67,18 @@ fn resolve(call: &mut Call<'_, '_, '_>, wanted: Wanted) {
         unknown.map(|topic| Request::Stream(StreamCommand::Info(StreamName::new(&topic.name)))).collect()
     };
     call.ask(requests, |outcomes, call| {
+        let mut failed = None;
         for outcome in outcomes {
             let topics = &call.service.topics;
-            if call.version() >= BY_ID {
-                if let Ok(all) = topics_of(outcome) {
-                    topics.learn_all(all.iter().map(|(topic, _)| topic));
-                }
-            } else if let Ok(Some((topic, _))) = super::topics::Topic::of_outcome(outcome) {
-                topics.learn(&topic);
-            }
+            let learned = if call.version() >= BY_ID {
+                topics_of(outcome).map(|all| topics.learn_all(all.iter().map(|(topic, _)| topic)))
+            } else {
+                let found = super::topics::Topic::of_outcome(outcome);
+                found.map(|found| found.iter().for_each(|(topic, _)| topics.learn(topic)))
+            };
+            failed = failed.or(learned.err().map(|error| errors::code(&error)));
         }
-        read(call, wanted);
+        read(call, wanted, failed);
     });
 }
 
@@ -87,7 +88,8 @@ enum Part {
     Refused(ErrorCode),
 }
 
-fn read(call: &mut Call<'_, '_, '_>, wanted: Wanted) {
+/// `failed`: why nothing was learned of topics that are not known.
+fn read(call: &mut Call<'_, '_, '_>, wanted: Wanted, failed: Option<ErrorCode>) {
     let version = call.version();
     let (mut parts, mut known_parts) = (Vec::new(), Vec::new());
     for topic in &wanted.topics {
@@ -99,7 +101,7 @@ fn read(call: &mut Call<'_, '_, '_>, wanted: Wanted) {
                     parts.push(part);
                     Part::Asked
                 }
-                Err(code) => Part::Refused(code),
+                Err(code) => Part::Refused(failed.filter(|_| known.is_none()).unwrap_or(code)),
             });
         }
     }

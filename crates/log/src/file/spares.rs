@@ -84,7 +84,8 @@ impl FileLane {
     }
 
     pub(super) fn wants_spare(&self) -> bool {
-        self.spare_wanted.load(Ordering::Acquire) && self.spares().largest() == 0
+        let wanted = self.spare_wanted.load(Ordering::Acquire) || self.disk_full.load(Ordering::Acquire);
+        wanted && self.spares().largest() == 0
     }
 
     pub(super) fn wants_recycling(&self) -> bool {

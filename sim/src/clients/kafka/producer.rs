@@ -194,6 +194,7 @@ impl Producer {
                 }
             }
             _ => {
+                if turn.draining {eprintln!("{} {} {error:?}", turn.now.monotonic_ns/1000000, self.name);}
                 // Without sequences, later batches may have been taken.
                 let sent = lane.batches.iter().take(lane.sent);
                 let numbers: Vec<u64> = sent.flat_map(|batch| batch.numbers.clone()).collect();
@@ -222,7 +223,9 @@ fn encode(name: &str, batch: &Batch, producer: Option<ProducerId>, turn: &Turn<'
     }
     for number in &batch.numbers {
         let payload = MessageId::new(name, *number).payload();
-        let pushed = builder.push(turn.now.wall_ms(), None, Some(&payload), std::iter::empty());
+        // Clients have the right time, whatever the broker's clock says: Kafka's retention goes by theirs.
+        let time_ms = 1_700_000_000_000 + (turn.now.monotonic_ns / 1_000_000) as i64;
+        let pushed = builder.push(time_ms, None, Some(&payload), std::iter::empty());
         pushed.expect("a few kilobytes fit into a batch");
     }
     builder.finish().expect("a batch has records");

@@ -182,8 +182,11 @@ impl Cursor {
         }
         let held: Vec<(Offset, Held)> = self.pending.iter().map(|(offset, held)| (offset, *held)).collect();
         for (offset, held) in held {
-            let due = held.time_ns.saturating_add(self.wait_ns(held.count));
-            self.pending.set(offset, Held { due: Some(Context::monotonic(now, due)), ..held });
+            let wait_ns = self.wait_ns(held.count);
+            let due = Context::monotonic(now, held.time_ns.saturating_add(wait_ns));
+            // A clock that stands years before the delivery's (a box boots in 1970) makes nobody wait for years.
+            let due = due.min(now.monotonic_ns.saturating_add(wait_ns));
+            self.pending.set(offset, Held { due: Some(due), ..held });
         }
     }
 
