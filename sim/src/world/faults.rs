@@ -58,14 +58,8 @@ impl World {
         if !self.draining {
             self.draw_disk_faults();
         }
-        let opened = Broker::open(
-            &self.disk,
-            &self.shape,
-            self.plan.mutation,
-            self.now,
-            self.start,
-            &mut self.random,
-        );
+        let opened =
+            Broker::open(&self.disk, &self.shape, self.plan.mutation, self.now, self.start, &mut self.random);
         let outcome = opened.as_ref().map_or_else(|error| error, |broker| &broker.found).to_owned();
         self.note(format!("start: {outcome}; {:?}", self.faults));
         match opened {
@@ -81,11 +75,10 @@ impl World {
         }
     }
 
-    /// A process starts with the right time, or on a box that boots in 1970; it is told of years only while it runs.
-    /// What it cannot see, a broker cannot forgive: after years without it, records are old.
+    /// A process starts with the right time, and is told of years only while it runs: what it cannot see, a broker
+    /// cannot forgive, and after years without it records are old.
     fn set_clock(&mut self) {
-        let boots_in_1970 = self.shape.clock_jumps && self.random.chance(300);
-        self.now.wall_ns = if boots_in_1970 { self.now.monotonic_ns } else { self.now.monotonic_ns + EPOCH_NS };
+        self.now.wall_ns = self.now.monotonic_ns + EPOCH_NS;
     }
 
     fn draw_disk_faults(&mut self) {

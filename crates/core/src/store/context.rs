@@ -130,7 +130,9 @@ impl Cache {
         self.tail.insert((log, base), batch);
         self.tail_order.push_back((log, base, lsn));
         while self.tail_bytes > self.tail_max {
-            let Some((log, base, _)) = self.tail_order.pop_front_if(|(.., lsn)| *lsn <= durable) else { break };
+            let Some((log, base, _)) = self.tail_order.pop_front_if(|(.., lsn)| *lsn <= durable) else {
+                break;
+            };
             if let Some(batch) = self.tail.remove(&(log, base)) {
                 self.tail_bytes -= batch.len();
             }

@@ -194,7 +194,9 @@ impl Producer {
                 }
             }
             _ => {
-                if turn.draining {eprintln!("{} {} {error:?}", turn.now.monotonic_ns/1000000, self.name);}
+                if turn.draining {
+                    eprintln!("{} {} {error:?}", turn.now.monotonic_ns / 1000000, self.name);
+                }
                 // Without sequences, later batches may have been taken.
                 let sent = lane.batches.iter().take(lane.sent);
                 let numbers: Vec<u64> = sent.flat_map(|batch| batch.numbers.clone()).collect();

@@ -70,7 +70,7 @@ impl Stream {
         if !partition.table.has_rows() {
             partition.table.extend(u64::from(count));
             marks.for_each(|(delta, mark)| {
-                self.apply_mark(at, base + u64::from(*delta), mark, trailer.time_ns)
+                self.apply_mark(context, at, base + u64::from(*delta), mark, trailer.time_ns)
             });
             self.enforce(at);
         } else {
@@ -82,7 +82,7 @@ impl Stream {
                     self.last_message_id.clear();
                 }
                 while let Some((_, mark)) = marks.next_if(|(of, _)| *of == delta) {
-                    self.apply_mark(at, base + u64::from(delta), mark, trailer.time_ns);
+                    self.apply_mark(context, at, base + u64::from(delta), mark, trailer.time_ns);
                 }
                 self.enforce(at);
             }
@@ -255,11 +255,12 @@ impl Stream {
         });
     }
 
-    fn apply_mark(&mut self, at: usize, offset: Offset, mark: &Mark, time_ns: u64) {
+    fn apply_mark(&mut self, context: &Context, at: usize, offset: Offset, mark: &Mark, time_ns: u64) {
         match mark {
             Mark::Id(id) => {
-                let window = self.spec.dedup_window_ns;
-                self.dedup.note(dedup::hash(id), (at as PartitionIndex, offset), time_ns, window);
+                let span_ns = self.spec.dedup_window_ns;
+                let window = dedup::Window { clock: &context.clock, span_ns, now_ns: time_ns };
+                self.dedup.note(dedup::hash(id), (at as PartitionIndex, offset), &window);
                 self.last_message_id.clone_from(id);
             }
             Mark::Gone => {

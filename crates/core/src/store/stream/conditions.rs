@@ -123,14 +123,15 @@ impl Stream {
 
     fn check_id(&mut self, context: &Context, time_ns: u64, id: &[u8], staged: &Staged<'_>) -> Verdict {
         let hash = dedup::hash(id);
-        let window = self.spec.dedup_window_ns;
+        let window =
+            dedup::Window { clock: &context.clock, span_ns: self.spec.dedup_window_ns, now_ns: time_ns };
         if let Some(offset) = staged.find_id(hash) {
             return Verdict::Duplicate(offset);
         }
-        if let Some((_, offset)) = self.dedup.find(hash, time_ns, window) {
+        if let Some((_, offset)) = self.dedup.find(hash, &window) {
             return Verdict::Duplicate(offset);
         }
-        match self.dedup.reserve(staged.ids() + 1, time_ns, window, context.settings.message_ids_max) {
+        match self.dedup.reserve(staged.ids() + 1, &window, context.settings.message_ids_max) {
             Ok(()) => Verdict::Store,
             Err(error) => Verdict::Refuse(error),
         }

@@ -2,6 +2,7 @@
 //!
 //! Ids are kept as 16-byte hashes. Over the cap a new id is refused; none is forgotten before its time.
 
+use crate::store::clock::ShardClock;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 use stele_model::{Error, Offset};
@@ -18,6 +19,19 @@ pub(crate) struct Dedup {
     order: VecDeque<(u64, IdHash)>,
 }
 
+/// For how long ids count, on a shard's clock: years that it jumped forward end no window.
+pub(crate) struct Window<'c> {
+    pub clock: &'c ShardClock,
+    pub span_ns: u64,
+    pub now_ns: u64,
+}
+
+impl Window<'_> {
+    fn holds(&self, time_ns: u64) -> bool {
+        self.clock.due_ns(time_ns, self.span_ns) > self.now_ns
+    }
+}
+
 /// Hashes an id.
 pub(crate) fn hash(id: &[u8]) -> IdHash {
     let half = |salt: u8| {
@@ -31,40 +45,34 @@ pub(crate) fn hash(id: &[u8]) -> IdHash {
 
 impl Dedup {
     /// Where this id was stored within the window.
-    pub(crate) fn find(&self, id: IdHash, now_ns: u64, window_ns: u64) -> Option<(u32, Offset)> {
+    pub(crate) fn find(&self, id: IdHash, window: &Window<'_>) -> Option<(u32, Offset)> {
         let (partition, offset, time) = self.known.get(&id)?;
-        (time.saturating_add(window_ns) > now_ns).then_some((*partition, *offset))
+        window.holds(*time).then_some((*partition, *offset))
     }
 
     /// Is there room for this many more?
     ///
     /// # Errors
     /// `DedupWindowFull`.
-    pub(crate) fn reserve(
-        &mut self,
-        more: usize,
-        now_ns: u64,
-        window_ns: u64,
-        max: usize,
-    ) -> Result<(), Error> {
+    pub(crate) fn reserve(&mut self, more: usize, window: &Window<'_>, max: usize) -> Result<(), Error> {
         if self.known.len() + more > max {
-            self.forget(now_ns, window_ns);
+            self.forget(window);
         }
         if self.known.len() + more > max { Err(Error::DedupWindowFull) } else { Ok(()) }
     }
 
     /// Remembers an id.
-    pub(crate) fn note(&mut self, id: IdHash, at: (u32, Offset), time_ns: u64, window_ns: u64) {
-        self.forget(time_ns, window_ns);
-        if window_ns > 0 {
-            self.known.insert(id, (at.0, at.1, time_ns));
-            self.order.push_back((time_ns, id));
+    pub(crate) fn note(&mut self, id: IdHash, at: (u32, Offset), window: &Window<'_>) {
+        self.forget(window);
+        if window.span_ns > 0 {
+            self.known.insert(id, (at.0, at.1, window.now_ns));
+            self.order.push_back((window.now_ns, id));
         }
     }
 
-    fn forget(&mut self, now_ns: u64, window_ns: u64) {
+    fn forget(&mut self, window: &Window<'_>) {
         while let Some((time, id)) = self.order.front() {
-            if time.saturating_add(window_ns) > now_ns {
+            if window.holds(*time) {
                 break;
             }
             // An id that was stored anew since then stays.
@@ -83,15 +91,21 @@ mod tests {
     #[test]
     fn remembers_for_the_window_and_never_less() {
         let mut dedup = Dedup::default();
+        let mut clock = ShardClock::default();
         let (a, b) = (hash(b"a"), hash(b"b"));
-        dedup.note(a, (0, 1), 100, 50);
-        assert_eq!(dedup.find(a, 149, 50), Some((0, 1)));
-        assert_eq!(dedup.find(a, 150, 50), None);
-        assert_eq!(dedup.find(b, 100, 50), None);
-        assert_eq!(dedup.reserve(1, 149, 50, 1), Err(Error::DedupWindowFull));
-        assert_eq!(dedup.reserve(1, 150, 50, 1), Ok(()));
-        dedup.note(a, (0, 2), 160, 50);
-        dedup.note(b, (0, 3), 170, 50);
-        assert_eq!((dedup.find(a, 209, 50), dedup.known.len()), (Some((0, 2)), 2));
+        let at = |clock, now_ns| Window { clock, span_ns: 50, now_ns };
+        dedup.note(a, (0, 1), &at(&clock, 100));
+        assert_eq!(dedup.find(a, &at(&clock, 149)), Some((0, 1)));
+        assert_eq!(dedup.find(a, &at(&clock, 150)), None);
+        assert_eq!(dedup.find(b, &at(&clock, 100)), None);
+        assert_eq!(dedup.reserve(1, &at(&clock, 149), 1), Err(Error::DedupWindowFull));
+        assert_eq!(dedup.reserve(1, &at(&clock, 150), 1), Ok(()));
+        dedup.note(a, (0, 2), &at(&clock, 160));
+        dedup.note(b, (0, 3), &at(&clock, 170));
+        assert_eq!((dedup.find(a, &at(&clock, 209)), dedup.known.len()), (Some((0, 2)), 2));
+        // The clock jumped: the window ends as much later.
+        clock.replay_jump(1_180, 1_000);
+        assert_eq!(dedup.find(b, &at(&clock, 1_219)), Some((0, 3)));
+        assert_eq!(dedup.find(b, &at(&clock, 1_220)), None);
     }
 }

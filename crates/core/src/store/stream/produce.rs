@@ -91,8 +91,9 @@ impl Stream {
     ) -> Result<(Vec<(Bytes, u32)>, Vec<(u32, Mark)>), Error> {
         let rows = self.decode_rows(context, at, batch, Origin::Produced)?;
         let compacted = self.spec.cleanup != CleanupPolicy::Delete;
-        let window = self.spec.dedup_window_ns;
-        if !compacted && window == 0 {
+        let window =
+            dedup::Window { clock: &context.clock, span_ns: self.spec.dedup_window_ns, now_ns: time_ns };
+        if !compacted && window.span_ns == 0 {
             return Ok((rows, Vec::new()));
         }
         let mut marks = Vec::new();
@@ -102,16 +103,16 @@ impl Stream {
             if compacted && record.key.is_none() {
                 return Err(Error::InvalidRecord("a compacted topic takes no record without a key"));
             }
-            let Some(id) = record.header(MESSAGE_ID).filter(|_| window > 0) else { continue };
+            let Some(id) = record.header(MESSAGE_ID).filter(|_| window.span_ns > 0) else { continue };
             let hash = dedup::hash(&id);
-            if seen.contains(&hash) || self.dedup.find(hash, time_ns, window).is_some() {
+            if seen.contains(&hash) || self.dedup.find(hash, &window).is_some() {
                 marks.push((delta, Mark::Gone));
                 continue;
             }
             seen.insert(hash);
             marks.push((delta, Mark::Id(id)));
         }
-        self.dedup.reserve(seen.len(), time_ns, window, context.settings.message_ids_max)?;
+        self.dedup.reserve(seen.len(), &window, context.settings.message_ids_max)?;
         Ok((rows, marks))
     }
 
