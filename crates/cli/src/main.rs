@@ -1,8 +1,12 @@
 //! The `stele` binary.
 
+mod client;
+mod commands;
 mod serve;
 
 use clap::{Parser, Subcommand};
+use commands::{messages, stream};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// One durable log in three wire protocols: NATS, Kafka and MQTT.
@@ -17,17 +21,30 @@ struct Arguments {
 enum Command {
     /// Run the broker.
     Serve(serve::Arguments),
+    Stream(stream::Arguments),
+    Pub(messages::Pub),
+    Sub(messages::Sub),
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let result = match command {
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => {
+            let result = serve::run(arguments);
+            if let Err(error) = &result {
+                tracing::error!("{error:#}");
+            }
+            return if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Command::Stream(arguments) => stream::run(arguments),
+        Command::Pub(arguments) => messages::publish(arguments),
+        Command::Sub(arguments) => messages::subscribe(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            // Nobody is left to tell when this fails, too.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

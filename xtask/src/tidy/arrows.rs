@@ -22,7 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stele-admin", &["stele-model", "stele-core"]),
     ("stele-broker", BELOW_BROKER),
     ("stele-kit", &["stele-model", "stele-broker"]),
-    ("stele-cli", &["stele-broker", "stele-kit"]),
+    // Its commands speak NATS with the client's side of our codec.
+    ("stele-cli", &["stele-broker", "stele-kit", "stele-nats"]),
     ("stele-testkit", BELOW_TESTKIT),
     ("stele-bench", BELOW_TESTKIT),
     ("stele-sim", BELOW_SIMULATION),

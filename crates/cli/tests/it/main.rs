@@ -2,6 +2,7 @@
 
 mod binary;
 mod close;
+mod commands;
 mod crash;
 mod identity;
 mod nats;
