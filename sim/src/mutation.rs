@@ -76,7 +76,8 @@ impl Mutation {
     pub(crate) fn replay(self, frames: &mut Vec<(StoredFrame, JournalFrame)>) {
         // The kinds of deltas on disk, which are never reused: see the table in the store.
         let delta = |frame: &JournalFrame, from: u8, to: u8| {
-            frame.kind == FrameKind::Delta && frame.payload.first().is_some_and(|kind| (from..to).contains(kind))
+            frame.kind == FrameKind::Delta
+                && frame.payload.first().is_some_and(|kind| (from..to).contains(kind))
         };
         let mut count = 0;
         let mut every_second = || {
@@ -89,7 +90,9 @@ impl Mutation {
                     frames.remove(newest);
                 }
             }
-            Self::CursorMovesLost => frames.retain(|(_, frame)| !delta(frame, CURSOR_MOVED, CURSOR_MOVED + 1)),
+            Self::CursorMovesLost => {
+                frames.retain(|(_, frame)| !delta(frame, CURSOR_MOVED, CURSOR_MOVED + 1))
+            }
             Self::OffsetsLost => frames.retain(|(_, frame)| !delta(frame, 64, 96)),
             Self::SessionDeltasLost => frames.retain(|(_, frame)| !delta(frame, 96, 128) || every_second()),
             _ => {}

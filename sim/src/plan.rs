@@ -55,7 +55,8 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn draw(random: &mut Random) -> Self {
-        let pick = |random: &mut Random, choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
+        let pick =
+            |random: &mut Random, choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
         // All three in every second run; else one alone or a pair.
         let wires = if random.chance(500) { 7 } else { 1 + random.below(7) };
         Self {

@@ -166,7 +166,9 @@ impl World {
                 choices.add(6, Action::Client(index));
             }
         }
-        let Some(broker) = &self.broker else { return choices.pick(&mut self.random).unwrap_or(Action::Rest) };
+        let Some(broker) = &self.broker else {
+            return choices.pick(&mut self.random).unwrap_or(Action::Rest);
+        };
         for (number, wire) in &self.wires {
             if wire.to_broker() > 0 {
                 choices.add(12, Action::ToBroker(*number));

@@ -56,7 +56,13 @@ impl Ledger {
     }
 
     /// A reader was given this payload at this offset.
-    pub(crate) fn read(&mut self, name: &str, partition: u32, offset: u64, payload: &[u8]) -> Option<MessageId> {
+    pub(crate) fn read(
+        &mut self,
+        name: &str,
+        partition: u32,
+        offset: u64,
+        payload: &[u8],
+    ) -> Option<MessageId> {
         let id = self.identify(payload, &format!("{name}/{partition} at {offset}"))?;
         self.know(name, partition, offset, &id);
         Some(id)

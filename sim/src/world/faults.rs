@@ -52,14 +52,8 @@ impl World {
         if !self.draining {
             self.draw_disk_faults();
         }
-        let opened = Broker::open(
-            &self.disk,
-            &self.shape,
-            self.plan.mutation,
-            self.now,
-            self.start,
-            &mut self.random,
-        );
+        let opened =
+            Broker::open(&self.disk, &self.shape, self.plan.mutation, self.now, self.start, &mut self.random);
         match opened {
             Ok(broker) => self.broker = Some(broker),
             Err(_) if !self.disk.has_power() => {}

@@ -62,8 +62,7 @@ impl Consumer {
         let asked = Asked::Offsets(floors.collect());
         let partition_indexes = (0..EVENTS_PARTITIONS as i32).collect();
         let topic = OffsetFetchRequestTopic { name: EVENTS, partition_indexes };
-        let request =
-            OffsetFetchRequest { group_id: GROUP, topics: Some(vec![topic]), ..Default::default() };
+        let request = OffsetFetchRequest { group_id: GROUP, topics: Some(vec![topic]), ..Default::default() };
         self.link.ask(turn.out, turn.now.monotonic_ns, asked, OFFSET_FETCH_VERSION, &request);
     }
 
@@ -241,7 +240,8 @@ impl Client for Consumer {
     }
 
     fn is_done(&self, ledger: &Ledger) -> bool {
-        let end = |partition: u32| ledger.logs.get(&(EVENTS.to_owned(), partition)).map_or(0, |log| log.end());
+        let end =
+            |partition: u32| ledger.logs.get(&(EVENTS.to_owned(), partition)).map_or(0, |log| log.end());
         self.stage == Stage::Live && (0..).zip(&self.positions).all(|(partition, at)| *at >= end(partition))
     }
 }

@@ -126,5 +126,6 @@ pub(super) fn subscribe(out: &mut Vec<u8>, topic: &str, qos: Qos) {
     let packet_id = PacketId::new(1).expect("1 is not 0");
     let options = SubscriptionOptions { qos, ..SubscriptionOptions::default() };
     let subscription = Subscription { topic, options };
-    encode_subscribe(VERSION, packet_id, Properties::EMPTY, [subscription], out).expect("a short filter fits");
+    encode_subscribe(VERSION, packet_id, Properties::EMPTY, [subscription], out)
+        .expect("a short filter fits");
 }

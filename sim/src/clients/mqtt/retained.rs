@@ -85,7 +85,8 @@ impl RetainedReader {
     fn judge(&mut self, turn: &mut Turn<'_>) {
         for (topic, floor) in &self.floors {
             let silent = *floor > 0 && !self.shown.contains_key(topic);
-            turn.ledger.expect(!silent, Check::LastValue, || format!("{topic} has no value, and had {floor}"));
+            turn.ledger
+                .expect(!silent, Check::LastValue, || format!("{topic} has no value, and had {floor}"));
         }
         self.left = self.left.saturating_sub(1);
         self.looked += 1;
@@ -121,8 +122,7 @@ impl Client for RetainedReader {
     fn tick(&mut self, turn: &mut Turn<'_>) {
         match self.stage {
             Stage::Connected if self.left > 0 || self.looked == 0 => {
-                self.floors =
-                    topics().map(|topic| (topic.clone(), turn.ledger.mark_floor(&topic))).collect();
+                self.floors = topics().map(|topic| (topic.clone(), turn.ledger.mark_floor(&topic))).collect();
                 self.shown.clear();
                 subscribe(turn.out, "state/#", Qos::AtLeastOnce);
                 (self.stage, self.since) = (Stage::Asked, turn.now.monotonic_ns);

@@ -63,7 +63,9 @@ impl Subscriber {
             Event::Publish { topic, qos, packet_id, payload, .. } => {
                 let Some(id) = turn.ledger.identify(&payload, &topic) else { return };
                 match qos {
-                    Qos::AtMostOnce => turn.ledger.broken(Check::MqttQuality, format!("{id} came with QoS 0")),
+                    Qos::AtMostOnce => {
+                        turn.ledger.broken(Check::MqttQuality, format!("{id} came with QoS 0"))
+                    }
                     Qos::AtLeastOnce => {
                         turn.ledger.mqtt_delivered(&self.name, &id, false);
                         self.owed.push_back((packet_id, Answer::PubAck));

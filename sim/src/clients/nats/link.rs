@@ -69,7 +69,9 @@ impl Link {
             }
             block.push_str("\r\n");
             let total = block.len() + payload.len();
-            out.extend_from_slice(format!("HPUB {subject} {reply}{} {total}\r\n{block}", block.len()).as_bytes());
+            out.extend_from_slice(
+                format!("HPUB {subject} {reply}{} {total}\r\n{block}", block.len()).as_bytes(),
+            );
         }
         out.extend_from_slice(payload);
         out.extend_from_slice(b"\r\n");
