@@ -39,6 +39,11 @@ fn registry(admin: &Admin) -> Registry {
     };
     now("connections", "Connections that are open", admin.core.connections_open());
     now(
+        "damaged",
+        "Partitions that are offline because stored bytes changed, and damaged state of groups and sessions",
+        admin.core.durable.damaged().len() as u64,
+    );
+    now(
         "log_failed",
         "1 when the log failed and nothing is acknowledged any more",
         u64::from(admin.core.has_failed()),

@@ -40,6 +40,7 @@
 //! as after a crash, and nothing that was acknowledged is lost.
 
 mod builder;
+mod checkpointer;
 mod listen;
 mod running;
 mod storage;

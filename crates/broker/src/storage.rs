@@ -2,19 +2,24 @@
 //!
 //! ```text
 //!  lane thread ─ commit ─→ Core::committed (wakes publishers that wait for their ack)
-//!                   └────→ this task: Store::settle (readers, pulls), Store::wake (deadlines)
+//!                   ├────→ this task: Store::settle (readers, pulls), Store::wake (deadlines)
+//!                   └────→ checkpoint thread, when the log behind the newest checkpoint is long
 //! ```
 
 use crate::builder::StartError;
+use crate::checkpointer::{CheckpointThread, Checkpointer};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
-use stele_core::store::{Answer, Caller, Capture, OpenError, Settings, Store, Stored};
-use stele_core::{Core, Durable, LaneJournal, Lsn, Nowhere, Replayed, Router};
+use stele_core::store::{Answer, Caller, Capture, Checkpoints, Fault, Opening, Settings, Store, Stored};
+use stele_core::{Core, Durable, LaneJournal, Lsn, Nowhere, Router};
 use stele_host::{Clock, Stop};
 use stele_io::{Disk, DiskErrorKind, DiskLock, MemoryDisk, RealDisk};
-use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane, StopReason};
+use stele_log::{
+    FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, LaneThread, OpenLane, Recovery, SnapshotError,
+    SnapshotStore, StopReason,
+};
 use stele_model::{
     ConnectionId, Error, Filter, Now, Outcome, Request, StreamCommand, StreamName, StreamSpec, Ticket, Wire,
 };
@@ -23,6 +28,9 @@ use tokio::sync::Notify;
 
 /// The file whose lock is the directory's.
 const LOCK_NAME: &str = "stele.lock";
+
+/// How the files of snapshots begin.
+const SNAPSHOTS_PREFIX: &str = "snap-0000";
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
@@ -39,9 +47,9 @@ pub enum StorageError {
     /// The log.
     #[error("the log cannot be opened: {0}")]
     Lane(#[from] stele_log::OpenError),
-    /// What is in the log.
-    #[error("the log cannot be replayed: {0}")]
-    Store(#[from] OpenError),
+    /// The snapshots.
+    #[error("the snapshots cannot be opened: {0}")]
+    Snapshots(#[from] SnapshotError),
     /// No room for a directory below the system's temporary one.
     #[error("no temporary directory can be made in {}: {source}; set TMPDIR to one that can be written", path.display())]
     Temporary {
@@ -73,10 +81,11 @@ pub(crate) struct Storage {
     place: Mutex<Place>,
     store: Store,
     lane: Arc<dyn Lane>,
+    checkpointer: Checkpointer,
     clock: Clock,
     news: Notify,
     /// Something was committed since the last settle.
-    committed: std::sync::atomic::AtomicBool,
+    committed: AtomicBool,
     /// When the task wakes by itself (monotonic ns).
     wakes_at: AtomicU64,
     core: OnceLock<Weak<Core>>,
@@ -86,6 +95,8 @@ pub(crate) struct Storage {
 /// blocks for one write and sync.
 pub(crate) struct Driver {
     storage: Arc<Storage>,
+    /// Before the lane's: it waits for commits.
+    checkpoints: Option<CheckpointThread>,
     thread: Option<LaneThread>,
 }
 
@@ -99,27 +110,27 @@ impl Storage {
     ) -> Result<(Arc<Self>, Arc<LaneJournal>), StorageError> {
         let (disk, place) = open_place(data)?;
         let lane_settings = FileLaneSettings { salt: random(), ..FileLaneSettings::default() };
-        let lane: Arc<dyn Lane> = Arc::new(FileLane::new(LaneId(0), disk, lane_settings));
-        let mut replayed = Replayed::default();
+        let lane: Arc<dyn Lane> = Arc::new(FileLane::new(LaneId(0), disk.clone(), lane_settings));
         let start = Instant::now();
-        let recovery = lane.open(OpenLane::default(), &mut replayed)?;
-        for damage in &replayed.damage {
-            tracing::error!(?damage, "stored bytes are damaged");
+        let (snapshots, damage) = SnapshotStore::open(disk, SNAPSHOTS_PREFIX)?;
+        for damage in damage {
+            tracing::error!(?damage, "a file of snapshots is damaged");
         }
-        tracing::info!(
-            frames = recovery.frames,
-            clean = recovery.clean,
-            cut = recovery.cut.is_some(),
-            milliseconds = start.elapsed().as_millis() as u64,
-            "the log is open"
-        );
+        let mut checkpoints = Checkpoints::new(snapshots, lane.clone());
         let journal = Arc::new(LaneJournal::new(lane.clone()));
+        let settings = Settings { seed: random(), ..Settings::default() };
+        let mut opening = Opening::new(journal.clone(), router.clone(), settings);
+        let from = checkpoints.restore(&mut opening)?;
+        let recovery =
+            lane.open(OpenLane { from: stele_log::Lsn(from.0), ..OpenLane::default() }, &mut opening)?;
+        opening.log_starts_at(Lsn(recovery.log_start.0));
         let epoch = i32::try_from(recovery.epoch.0).unwrap_or(i32::MAX);
-        let settings = Settings { seed: random(), leader_epoch: epoch, ..Settings::default() };
-        let store = Store::open(journal.clone(), router.clone(), settings, clock.now(), replayed.frames)?;
+        let store = opening.finish(clock.now(), epoch);
+        tell(&recovery, start);
         let storage = Self {
             place: place.into(),
             store,
+            checkpointer: Checkpointer::new(checkpoints, lane.clone(), matches!(data, Data::Directory(_))),
             lane,
             clock,
             news: Notify::new(),
@@ -143,7 +154,8 @@ impl Storage {
         let on_trouble =
             |error: &stele_io::DiskError| tracing::warn!(%error, "the log's files cannot be prepared");
         let thread = LaneThread::start(self.lane.clone(), on_trouble).map_err(StorageError::Thread)?;
-        Ok(Driver { storage: self.clone(), thread: Some(thread) })
+        let checkpoints = CheckpointThread::start(self.clone()).map_err(StorageError::Thread)?;
+        Ok(Driver { storage: self.clone(), checkpoints: Some(checkpoints), thread: Some(thread) })
     }
 
     /// Makes a stream on behalf of the operator, where there is none of this name.
@@ -198,7 +210,8 @@ impl Storage {
     fn on_lane_event(&self, event: LaneEvent) {
         let core = self.core.get().and_then(Weak::upgrade);
         match event {
-            LaneEvent::Durable(_) => {
+            LaneEvent::Durable(durable) => {
+                self.checkpointer.committed(durable);
                 if let Some(core) = core {
                     core.committed();
                 }
@@ -221,6 +234,27 @@ impl Storage {
             self.news.notify_one();
         }
     }
+}
+
+impl Storage {
+    pub(crate) fn checkpointer(&self) -> &Checkpointer {
+        &self.checkpointer
+    }
+
+    /// Takes a checkpoint if one is due.
+    pub(crate) fn checkpoint_if_due(&self, stop: &AtomicBool) {
+        self.checkpointer.run(&self.store, self.clock, stop);
+    }
+}
+
+fn tell(recovery: &Recovery, start: Instant) {
+    tracing::info!(
+        frames = recovery.frames,
+        clean = recovery.clean,
+        cut = recovery.cut.is_some(),
+        milliseconds = start.elapsed().as_millis() as u64,
+        "the log is open"
+    );
 }
 
 /// What a broker holds of the place that its data is in. The lock goes before the directory.
@@ -286,14 +320,22 @@ impl Durable for Storage {
     fn detach(&self, link: ConnectionId) {
         self.store.detach(link);
     }
+
+    fn damaged(&self) -> Vec<Fault> {
+        self.store.damaged()
+    }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        if let Some(checkpoints) = self.checkpoints.take() {
+            checkpoints.stop();
+        }
         if let Some(thread) = self.thread.take() {
             thread.stop();
         }
         self.storage.store.flush();
+        self.storage.checkpointer.at_stop(&self.storage.store, self.storage.clock);
         if !self.storage.lane.close(Instant::now()) {
             tracing::error!("the log could not be closed cleanly");
         }

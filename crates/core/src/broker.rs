@@ -2,7 +2,7 @@
 
 use crate::journal::{Journal, Lsn};
 use crate::router::Router;
-use crate::store::{Answer, Caller, Capture, Store, Stored};
+use crate::store::{Answer, Caller, Capture, Fault, Store, Stored};
 use crate::{Link, Outlet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,6 +31,11 @@ pub trait Durable: Send + Sync {
 
     /// The connection is gone, and with it all that it waits for.
     fn detach(&self, link: ConnectionId);
+
+    /// What is damaged, as far as it is known; partitions among it are offline.
+    fn damaged(&self) -> Vec<Fault> {
+        Vec::new()
+    }
 }
 
 impl Durable for Store {
@@ -58,6 +63,10 @@ impl Durable for Store {
 
     fn detach(&self, link: ConnectionId) {
         Self::detach(self, link);
+    }
+
+    fn damaged(&self) -> Vec<Fault> {
+        Self::damaged(self)
     }
 }
 

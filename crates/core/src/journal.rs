@@ -61,6 +61,12 @@ pub trait Journal: Send + Sync {
     /// `Storage` when it cannot be read or its checksum is wrong.
     fn read(&self, position: u64, length: u32) -> Result<Bytes, Error>;
 
+    /// Did reading the frame at this position find that its bytes have changed?
+    fn is_damaged(&self, position: u64) -> bool {
+        let _ = position;
+        false
+    }
+
     /// Everything at or below is on disk.
     fn durable(&self) -> Lsn;
 }

@@ -2,22 +2,32 @@
 
 use crate::journal::{FrameKind, Journal, JournalFrame, Lsn, StoredFrame};
 use bytes::Bytes;
-use std::sync::Arc;
-use stele_log::{Class, Damage, Frame, Lane, Replay, SubmitError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use stele_log::{Class, Damage, Frame, Lane, ReadError, Replay, SubmitError};
 use stele_model::Error;
 
-const BATCH: u8 = 1;
+pub(crate) const BATCH: u8 = 1;
 const DELTA: u8 = 2;
 
 /// The shards' view of a lane.
 pub struct LaneJournal {
     lane: Arc<dyn Lane>,
+    /// Where reads found changed bytes, bounded by `DAMAGED_MAX`.
+    damaged: Mutex<BTreeSet<u64>>,
 }
 
+/// Damaged positions that are remembered; beyond it they only fail.
+const DAMAGED_MAX: usize = 4096;
+
 impl LaneJournal {
-    /// The lane must be open.
+    /// The lane must be open before the first call.
     pub fn new(lane: Arc<dyn Lane>) -> Self {
-        Self { lane }
+        Self { lane, damaged: Mutex::default() }
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -40,8 +50,18 @@ impl Journal for LaneJournal {
     fn read(&self, position: u64, length: u32) -> Result<Bytes, Error> {
         self.lane.read(stele_log::Lsn(position), length).map_err(|error| {
             tracing::error!(position, %error, "a stored frame cannot be read");
+            if matches!(error, ReadError::Damaged(_)) {
+                let mut damaged = self.damaged();
+                if damaged.len() < DAMAGED_MAX {
+                    damaged.insert(position);
+                }
+            }
             Error::Storage
         })
+    }
+
+    fn is_damaged(&self, position: u64) -> bool {
+        self.damaged().contains(&position)
     }
 
     fn durable(&self) -> Lsn {
@@ -75,7 +95,8 @@ fn neutral(error: &SubmitError) -> Error {
     }
 }
 
-/// Collects a lane's frames at its opening, as the store wants them.
+/// Collects a lane's frames at its opening, all in memory, for tests and tools; a broker streams them through
+/// [`Opening`](crate::store::Opening).
 #[derive(Debug, Default)]
 pub struct Replayed {
     /// In the order of the log.

@@ -92,6 +92,19 @@ pub trait Lane: Send + Sync {
     /// durable one. Space is given back by [`Lane::maintain`] once the fact itself is durable.
     fn trim(&self, lsn: Lsn);
 
+    /// The parts that space is given back by, oldest first, without the one that is written to. A lane that only
+    /// [`Lane::trim`] shortens has none.
+    fn segments(&self) -> Vec<Segment> {
+        Vec::new()
+    }
+
+    /// Says that no frame of these segments is needed any more, although some before them are. Once said, it
+    /// need not be remembered: an opening from a position behind them does not miss them, one from a position
+    /// before them reports the gap. Space is given back by [`Lane::maintain`].
+    fn release(&self, segments: &[Segment]) {
+        let _ = segments;
+    }
+
     /// Commits what is queued, marks a clean end, closes, and lets go of the medium. Nothing is written unless
     /// the lane is open.
     /// `now` is as in [`Lane::step`]. False when the lane stopped before all was durable.
@@ -141,6 +154,15 @@ pub struct Placed {
     /// LSN of the first frame.
     pub first: Lsn,
     /// End of the last frame: the group is durable when [`Lane::durable`] is at least this.
+    pub end: Lsn,
+}
+
+/// A part of a lane that is kept or given back as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Where its first frame starts.
+    pub first: Lsn,
+    /// All its frames end at or below. The next segment may begin later, where one between them was released.
     pub end: Lsn,
 }
 

@@ -37,8 +37,8 @@ pub use file::{FileLane, FileLaneSettings};
 pub use ids::{Epoch, LaneId, Lsn};
 pub use lane::{
     Class, Damage, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Lane,
-    LaneEvent, Maintenance, OpenLane, Placed, Recovery, Replay, Step, StopReason, StoredFrame, Subscriber,
-    Subscription,
+    LaneEvent, Maintenance, OpenLane, Placed, Recovery, Replay, Segment, Step, StopReason, StoredFrame,
+    Subscriber, Subscription,
 };
 pub use memory::{Bucket, BucketFaults, MemoryLane, MemoryLaneSettings};
 pub use snapshot::{

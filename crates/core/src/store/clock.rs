@@ -48,6 +48,11 @@ impl ShardClock {
         self.last_ns
     }
 
+    /// The jumps that were noted: the time after each, and by how much.
+    pub(crate) fn jumps(&self) -> &[(u64, u64)] {
+        &self.jumps
+    }
+
     /// A frame carried this time.
     pub(crate) fn replay(&mut self, time_ns: u64) {
         self.last_ns = self.last_ns.max(time_ns);

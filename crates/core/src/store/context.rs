@@ -2,12 +2,13 @@
 
 use super::Settings;
 use super::clock::ShardClock;
-use super::frames::{ClockJumped, Delta};
+use super::frames::{ClockJumped, Delta, GROUPS_LOG, SESSIONS_LOG};
 use super::relay::Unrelayed;
 use super::stream::Decoded;
 use crate::journal::{FrameKind, Journal, JournalFrame, Lsn, StoredFrame};
 use crate::link::Link;
 use bytes::Bytes;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use stele_model::{ConnectionId, CursorInfo, Error, Now, Offset, Outcome, Ticket};
@@ -24,6 +25,12 @@ pub(crate) struct Context {
     pub clock: ShardClock,
     /// The end of the last frame appended; what negative answers depend on.
     pub lsn: Lsn,
+    /// The end of the last frame about groups.
+    pub groups_lsn: Lsn,
+    /// The end of the last frame about stored sessions.
+    pub sessions_lsn: Lsn,
+    /// Logs in which a read found damage; the store takes them offline and tells of them.
+    pub damaged: RefCell<Vec<u64>>,
     /// Recent and decoded batches.
     pub cache: Cache,
     /// Streams whose appends are not all durable.
@@ -57,6 +64,9 @@ impl Context {
             settings,
             clock: ShardClock::default(),
             lsn: Lsn(0),
+            groups_lsn: Lsn(0),
+            sessions_lsn: Lsn(0),
+            damaged: RefCell::default(),
             cache,
             unsettled: BTreeSet::new(),
             timers: BTreeSet::new(),
@@ -86,7 +96,8 @@ impl Context {
     /// A frame for a delta.
     pub(crate) fn delta(&self, delta: &impl Delta) -> JournalFrame {
         let payload = delta.encode();
-        JournalFrame { shard: self.shard, log: 0, kind: FrameKind::Delta, base: 0, count: 0, payload }
+        let log = delta.log();
+        JournalFrame { shard: self.shard, log, kind: FrameKind::Delta, base: 0, count: 0, payload }
     }
 
     /// Appends frames; the last one's place.
@@ -95,7 +106,19 @@ impl Context {
         self.journal.append(frames, &mut stored)?;
         let last = *stored.last().ok_or(Error::Internal("the journal stored nothing"))?;
         self.lsn = last.lsn;
+        for frame in frames {
+            self.note_change(frame.log);
+        }
         Ok(last)
+    }
+
+    /// The newest frame changed groups or sessions, if it is theirs; streams know it themselves.
+    pub(crate) fn note_change(&mut self, log: u64) {
+        match log {
+            GROUPS_LOG => self.groups_lsn = self.lsn,
+            SESSIONS_LOG => self.sessions_lsn = self.lsn,
+            _ => {}
+        }
     }
 
     /// The monotonic time at which a wall time of this shard comes.

@@ -3,13 +3,18 @@
 //! The live side calls [`Store::capture`] for messages that streams capture and [`Store::request`] for everything
 //! else; the host calls [`Store::settle`] after each commit and [`Store::wake`] at deadlines.
 
+mod checkpoint;
 mod clock;
 mod context;
 mod cursor;
 mod cursors;
 mod directory;
+mod faults;
 mod frames;
 mod groups;
+mod image;
+mod machine;
+mod opening;
 mod outbox;
 mod reads;
 mod relay;
@@ -23,7 +28,10 @@ mod streams;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use checkpoint::{CheckpointError, Checkpoints, Draft, read_any_image};
+pub use faults::{Damaged, Fault};
 pub use groups::GroupSettings;
+pub use opening::Opening;
 pub use settings::Settings;
 pub use store::Store;
 

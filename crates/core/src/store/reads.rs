@@ -186,8 +186,16 @@ impl Store {
             reply.batches.push(hole(span, self.settings().leader_epoch));
         }
         for located in view.batches {
+            let position = located.position();
             match located.load(self.journal(), self.settings().plain_bytes_max) {
                 Ok(batch) => reply.batches.push(batch),
+                Err(_) if self.journal().is_damaged(position) => {
+                    self.take_offline(view.log.0, view.log.1);
+                    if reply.batches.is_empty() {
+                        reply.error = Some(Error::Quarantined);
+                    }
+                    break;
+                }
                 // What was loaded before still goes out; the next read meets the error first.
                 Err(error) if reply.batches.is_empty() => reply.error = Some(error),
                 Err(_) => break,

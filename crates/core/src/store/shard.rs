@@ -24,7 +24,7 @@ pub(crate) struct Shard {
     /// Stored sessions that live here.
     pub sessions: Sessions,
     /// The number of the next stream; numbers are never reused.
-    next_stream: u64,
+    pub next_stream: u64,
 }
 
 impl Shard {
@@ -200,8 +200,14 @@ impl Shard {
                 self.context.clock.replay_jump(jumped.at_ns, jumped.by_ns);
                 return Ok(());
             }
-            GROUPS_FROM..SESSIONS_FROM => return self.groups.apply(kind, body),
-            SESSIONS_FROM..SHARD_FROM => return self.sessions.apply(stored, kind, body),
+            GROUPS_FROM..SESSIONS_FROM => {
+                self.context.groups_lsn = stored.lsn;
+                return self.groups.apply(kind, body);
+            }
+            SESSIONS_FROM..SHARD_FROM => {
+                self.context.sessions_lsn = stored.lsn;
+                return self.sessions.apply(stored, kind, body);
+            }
             _ => return Err("a delta of an unknown kind"),
         };
         self.known(number)?.lsn = stored.lsn;
@@ -214,7 +220,7 @@ impl Shard {
 
     fn apply_put(&mut self, put: &StreamPut) {
         self.context.clock.replay(put.created_ns);
-        self.next_stream = self.next_stream.max(put.stream + 1);
+        self.next_stream = self.next_stream.max(put.stream.saturating_add(1));
         match self.streams.get_mut(&put.stream) {
             Some(stream) => stream.update(&put.spec),
             None => {

@@ -1,12 +1,12 @@
 //! The public object: finds the shard, enters it, sends what came out of it.
 
-use super::context::Context;
 use super::directory::{Directory, Place};
+use super::opening::{Opening, Parts};
 use super::outbox::Outbox;
 use super::reads::Reads;
 use super::relay::Relay;
 use super::shard::Shard;
-use super::{Answer, Caller, Capture, Captures, OpenError, Settings, Stored};
+use super::{Answer, Caller, Capture, Captures, Fault, OpenError, Settings, Stored};
 use crate::journal::{Journal, JournalFrame, Lsn, StoredFrame};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -28,6 +28,10 @@ pub struct Store {
     /// Who is told of pushing cursors.
     watchers: Mutex<Vec<Caller>>,
     relay: Mutex<Relay>,
+    /// What is damaged.
+    faults: Mutex<Vec<Fault>>,
+    /// The log misses something: it is kept as it is.
+    damaged_at_start: bool,
 }
 
 /// A shard with what can be known of it from outside.
@@ -47,7 +51,8 @@ pub(crate) const SESSIONS_SHARD: u16 = 0;
 const NEVER: u64 = u64::MAX;
 
 impl Store {
-    /// Builds the state from the journal's frames, in their order.
+    /// Builds the state from the journal's frames, in their order. [`Opening`] does the same frame by frame, with
+    /// snapshots, and takes offline what is damaged.
     ///
     /// # Errors
     /// A frame that cannot be applied.
@@ -58,16 +63,20 @@ impl Store {
         now: Now,
         replay: impl IntoIterator<Item = (StoredFrame, JournalFrame)>,
     ) -> Result<Self, OpenError> {
-        let settings = Arc::new(settings);
-        let fresh = |number: u16| Shard::new(Context::new(journal.clone(), number, settings.clone()));
-        let mut shards: Vec<Shard> = (0..settings.shards.max(1)).map(fresh).collect();
+        let leader_epoch = settings.leader_epoch;
+        let mut opening = Opening::new(journal, captures, settings);
         for (stored, frame) in replay {
-            while shards.len() <= usize::from(frame.shard) {
-                shards.push(fresh(shards.len() as u16));
+            opening.frame(stored, &frame);
+            if let Some((position, reason)) = opening.first_fault() {
+                return Err(OpenError::Frame { position, reason });
             }
-            let wrong = |reason| OpenError::Frame { position: stored.position, reason };
-            shards[usize::from(frame.shard)].replay(stored, &frame).map_err(wrong)?;
         }
+        Ok(opening.finish(now, leader_epoch))
+    }
+
+    /// From replayed shards.
+    pub(crate) fn assemble(parts: Parts, now: Now) -> Self {
+        let Parts { journal, captures, settings, mut shards, faults } = parts;
         let mut directory = Directory::default();
         for (number, shard) in shards.iter_mut().enumerate() {
             shard.opened(now);
@@ -85,12 +94,14 @@ impl Store {
             reads: Mutex::default(),
             watchers: Mutex::default(),
             relay: Mutex::default(),
+            damaged_at_start: !faults.is_empty(),
+            faults: Mutex::new(faults),
         };
         for number in 0..store.shards.len() {
             store.enter(number as u16, |_| ());
         }
         store.relay_missed(now);
-        Ok(store)
+        store
     }
 
     /// Stores a run of messages that one stream captures; one result per message, in order. The results may be told
@@ -238,7 +249,7 @@ impl Store {
     /// Enters a shard, and afterwards sends what came out.
     pub(crate) fn enter<R>(&self, number: u16, work: impl FnOnce(&mut Shard) -> R) -> R {
         let cell = &self.shards[usize::from(number)];
-        let (result, pushes) = {
+        let (result, pushes, damaged) = {
             let mut shard = cell.shard.lock().expect("no panic holds the lock");
             let result = work(&mut shard);
             cell.outbox.queue(&mut shard.context.answers);
@@ -247,8 +258,12 @@ impl Store {
                 self.captures.set_sessions(&wanted);
             }
             cell.deadline.store(shard.deadline().unwrap_or(NEVER), Ordering::Release);
-            (result, std::mem::take(&mut shard.context.pushes))
+            let damaged = shard.take_damaged();
+            (result, std::mem::take(&mut shard.context.pushes), damaged)
         };
+        if !damaged.is_empty() {
+            self.note_faults(damaged);
+        }
         if !pushes.is_empty() {
             self.tell_watchers(pushes);
         }
@@ -271,6 +286,15 @@ impl Store {
 
     pub(crate) fn journal(&self) -> &dyn Journal {
         &*self.journal
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.faults.lock().expect("no panic holds the lock")
+    }
+
+    /// Did the start find that the log misses something?
+    pub(crate) fn was_damaged_at_start(&self) -> bool {
+        self.damaged_at_start
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -197,6 +197,7 @@ impl Store {
         })?;
         directory.remove(&own_name);
         self.captures().set(&own_name, &[], false);
+        self.forget_faults(&own_name);
         drop(directory);
         let gone: Vec<_> = (0..partitions).map(|partition| (place.stream, partition)).collect();
         self.settle_reads(now, place.shard, &gone);

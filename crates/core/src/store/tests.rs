@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test, as it should")]
 
 mod cursors;
+mod images;
 mod pulls;
 mod replay;
 mod streams;
 mod topics;
 
+use super::frames::{GROUPS_LOG, SESSIONS_LOG, SHARD_LOG};
+use super::machine::Machine;
 use super::*;
 use crate::MemoryJournal;
 use crate::link::{Link, Outlet};
@@ -102,6 +105,52 @@ impl World {
         Self { store, journal, now, link, tickets: 0 }
     }
 
+    /// Images of all machines, with what each covers, and where the next frame goes.
+    pub(crate) fn images(&self) -> Images {
+        let mut images = Vec::new();
+        for number in 0..self.store.shards() {
+            self.store.enter(number, |shard| {
+                let numbers: Vec<u64> = shard.streams.keys().copied().collect();
+                for number in numbers {
+                    let Some(stream) = shard.streams.get_mut(&number) else { continue };
+                    stream.write(&mut shard.context, Vec::new()).unwrap();
+                    let machine = Machine::stream(shard.context.shard, number);
+                    images.push((machine, shard.context.lsn, stream.write_image(self.now.wall_ns)));
+                }
+                let machine = |log| Machine { shard: shard.context.shard, log };
+                images.push((machine(SESSIONS_LOG), shard.context.lsn, shard.sessions.write_image()));
+                images.push((machine(GROUPS_LOG), shard.context.lsn, shard.groups.write_image()));
+                images.push((machine(SHARD_LOG), shard.context.lsn, shard.write_image()));
+            });
+        }
+        (images, self.journal.end())
+    }
+
+    /// A store made anew from images and what is durable behind them.
+    pub(crate) fn reopened_from(&self, (images, from): &Images) -> Store {
+        let mut opening = Opening::new(self.journal.clone(), Arc::new(NoCaptures), settings());
+        for (machine, lsn, image) in images {
+            opening.restore(*machine, *lsn, image).unwrap();
+        }
+        for (stored, frame) in self.journal.replay() {
+            if stored.position >= from.0 {
+                opening.frame(stored, &frame);
+            }
+        }
+        assert_eq!(opening.first_fault(), None);
+        opening.finish(self.now, 0)
+    }
+
+    /// Does a start from these images give what a full replay gives, to the byte?
+    pub(crate) fn check_images(&self, images: &Images) {
+        let whole = bytes_of(&self.reopened(), self.now);
+        let partly = bytes_of(&self.reopened_from(images), self.now);
+        assert_eq!(partly.len(), whole.len());
+        for ((machine, found), (_, expected)) in partly.iter().zip(&whole) {
+            assert_eq!(found, expected, "{machine:?}");
+        }
+    }
+
     /// A store made anew from what is durable.
     pub(crate) fn reopened(&self) -> Store {
         Store::open(self.journal.clone(), Arc::new(NoCaptures), settings(), self.now, self.journal.replay())
@@ -190,6 +239,46 @@ impl World {
     pub(crate) fn outcomes(&self) -> Vec<(Ticket, Outcome)> {
         self.link.take_inbox().outcomes
     }
+}
+
+/// Images of machines with what they cover, and where the journal goes on.
+pub(crate) type Images = (Vec<(Machine, Lsn, Vec<u8>)>, Lsn);
+
+/// All machines but the shards' clocks, as bytes.
+pub(crate) fn bytes_of(store: &Store, now: Now) -> Vec<(Machine, Vec<u8>)> {
+    let mut all = Vec::new();
+    for number in 0..store.shards() {
+        store.enter(number, |shard| {
+            for stream in shard.streams.values() {
+                all.push((Machine::stream(number, stream.number), stream.write_image(now.wall_ns)));
+            }
+            all.push((Machine { shard: number, log: SESSIONS_LOG }, shard.sessions.write_image()));
+            all.push((Machine { shard: number, log: GROUPS_LOG }, shard.groups.write_image()));
+        });
+    }
+    all
+}
+
+/// Two streams with records, cursors, gone records, ids and producers.
+pub(crate) fn publish_some(world: &mut World) {
+    world.create(StreamSpec { dedup_window_ns: SECOND, ..spec("S", &["a.*"]) });
+    world.create(StreamSpec { made_by: Wire::Kafka, partitions: 2, ..spec("T", &["t"]) });
+    world.put(cursors::cursor("C"), PutMode::Create).unwrap();
+    for number in 0..20 {
+        let (subject, id) = (format!("a.{}", number % 3), format!("{number}"));
+        let conditions = Conditions {
+            message_id: Some(id.as_bytes()),
+            ttl_ns: (number % 7 == 0).then_some(50 * SECOND),
+            ..Conditions::default()
+        };
+        world.publish_with("S", &subject, "v", conditions).unwrap();
+        world.publish("T", "t", "v").unwrap();
+    }
+    world.pull("C", 5, |_| ());
+    world.sync();
+    let stream = StreamName::new("S");
+    world.stream(StreamCommand::DeleteRecord { stream, partition: 0, offset: 4 }).unwrap();
+    world.outcomes();
 }
 
 pub(crate) fn message<'m>(subject: &'m str, payload: &'m str) -> Message<'m> {

@@ -6,9 +6,10 @@
 //!  lane-0000-spare-00000000000000000007.log   prepared or recycled, waits for its turn
 //! ```
 //! A file becomes active in this order: header durable, renamed, directory durable, first group. It is
-//! recycled in this order: log start durable, renamed to a spare, directory durable, pages written over.
+//! recycled in this order: log start durable, renamed to a spare, directory durable, pages written over. A
+//! file that was released is recycled the same way without the first step, and leaves a gap between the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -18,8 +19,8 @@ use stele_io::{Disk, DiskError, DiskFile, DiskLock};
 
 use crate::format::file_header::FILE_HEADER_BYTES;
 use crate::lane::{
-    Class, Frame, Lane, Maintenance, OpenLane, Placed, Recovery, Replay, Step, StopReason, Subscriber,
-    Subscription,
+    Class, Frame, Lane, Maintenance, OpenLane, Placed, Recovery, Replay, Segment, Step, StopReason,
+    Subscriber, Subscription,
 };
 use crate::queue::Queue;
 use crate::watch::Watch;
@@ -28,6 +29,7 @@ use crate::{LaneId, Lsn, OpenError, ReadError, SubmitError};
 mod names;
 mod open;
 mod read;
+mod segments;
 mod spares;
 mod writer;
 
@@ -82,6 +84,8 @@ pub struct FileLane {
     lock: Mutex<Option<Box<dyn DiskLock>>>,
     /// Log start as of a durable commit record: files below it may go.
     log_start_durable: AtomicU64,
+    /// First LSNs of files that nobody needs although older ones are needed.
+    released: Mutex<BTreeSet<u64>>,
     /// The active file is more than half full.
     spare_wanted: AtomicBool,
     /// The last attempt to prepare a file found no room.
@@ -115,6 +119,7 @@ impl FileLane {
             writer: Mutex::default(),
             lock: Mutex::default(),
             log_start_durable: AtomicU64::new(0),
+            released: Mutex::default(),
             spare_wanted: AtomicBool::new(false),
             disk_full: AtomicBool::new(false),
         }
@@ -133,6 +138,10 @@ impl FileLane {
 
     fn spares(&self) -> MutexGuard<'_, Spares> {
         self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn released(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stop(&self, writer: &mut Option<Writer>, reason: StopReason) {
@@ -211,6 +220,14 @@ impl Lane for FileLane {
         self.queue.trim(lsn.min(self.durable()).0);
     }
 
+    fn segments(&self) -> Vec<Segment> {
+        self.sealed_segments()
+    }
+
+    fn release(&self, segments: &[Segment]) {
+        self.release_segments(segments);
+    }
+
     fn close(&self, now: Instant) -> bool {
         let mut writer = self.writer();
         let mut closed = false;
@@ -221,6 +238,7 @@ impl Lane for FileLane {
         }
         // Also after a poisoning, so that another object may open the directory.
         self.files.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.released().clear();
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
         closed
     }

@@ -88,18 +88,12 @@ impl FileLane {
         wanted && self.spares().largest() == 0
     }
 
-    pub(super) fn wants_recycling(&self) -> bool {
-        let log_start = self.log_start_durable.load(Ordering::Acquire);
-        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
-        files.keys().nth(1).is_some_and(|second| *second <= log_start)
-    }
-
-    /// Recycles the oldest file if all of it is trimmed. True when it did.
+    /// Recycles the oldest file that is trimmed or released. True when it did.
     ///
-    /// One file at a time, oldest first, each with its own directory sync: so what a power loss brings back is
-    /// always the file right below the others, never one with a gap behind it.
+    /// One file at a time, oldest first, each with its own directory sync: so what a power loss brings back of
+    /// the trimmed ones is always the file right below the others, never one with a gap behind it.
     pub(super) fn recycle_one(&self) -> Result<bool, DiskError> {
-        let Some(oldest) = self.take_trimmed() else { return Ok(false) };
+        let Some(oldest) = self.take_unneeded() else { return Ok(false) };
         let full_size = oldest.allocated >= self.settings.file_bytes_max;
         if full_size && self.spares().has_room() {
             let name = {
@@ -128,13 +122,6 @@ impl FileLane {
     fn newest(&self) -> Option<Arc<LaneFile>> {
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         files.last_key_value().map(|(_, file)| Arc::clone(file))
-    }
-
-    fn take_trimmed(&self) -> Option<Arc<LaneFile>> {
-        let log_start = self.log_start_durable.load(Ordering::Acquire);
-        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
-        let second = files.keys().nth(1).copied()?;
-        if second > log_start { None } else { files.pop_first().map(|(_, file)| file) }
     }
 }
 

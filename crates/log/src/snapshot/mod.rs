@@ -5,8 +5,8 @@
 //! the log must reach back to the first frame that the older state lacks; [`SnapshotStore::needed_from`]
 //! says where that is over all machines, and [`SnapshotStore::settle`] moves it on for machines that rest.
 //!
-//! Limits of this form: the mark of a machine that is gone is kept for ever, and a file with one state that
-//! still counts is kept whole.
+//! Limits of this form: the mark of a machine that is gone is kept until it is forgotten, and a file with one
+//! state that still counts is kept whole: whoever stores large states gives each a file of its own.
 //!
 //! Invariant: a file has its final name only when it is durable and whole, and is removed only when none of
 //! its states is among the newest two of its machine.
@@ -162,6 +162,18 @@ impl SnapshotStore {
         self.machines.keys().map(Vec::as_slice)
     }
 
+    /// How many states of a machine are kept: 0, 1 or 2.
+    #[must_use]
+    pub fn generations(&self, machine: &[u8]) -> usize {
+        self.machines.get(machine).map_or(0, Vec::len)
+    }
+
+    /// From where on the older state of a machine needs the log; [`u64::MAX`]: nowhere, both are equal.
+    #[must_use]
+    pub fn since(&self, machine: &[u8]) -> Option<Lsn> {
+        self.machines.get(machine).and_then(|kept| kept.last()).map(|kept| Lsn(kept.entry.since))
+    }
+
     /// The log must be kept from here on, so that every machine's older state can be brought up to date.
     /// `None`: snapshots need no log at all. Machines without a snapshot are the caller's to count.
     #[must_use]
@@ -190,6 +202,23 @@ impl SnapshotStore {
             self.store(entries)?;
         }
         Ok(count)
+    }
+
+    /// Forgets machines that are gone; files of which nothing is kept any more are removed. Where another
+    /// state keeps such a file alive, an opening finds the forgotten states again: whoever forgets must know by
+    /// other means which machines there are.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`]; they are forgotten all the same.
+    pub fn forget(&mut self, machines: &[Vec<u8>]) -> Result<(), SnapshotError> {
+        for machine in machines {
+            for kept in self.machines.remove(machine).unwrap_or_default() {
+                if let Some(file) = self.files.get_mut(&kept.file) {
+                    file.kept -= 1;
+                }
+            }
+        }
+        self.remove_unneeded()
     }
 
     fn store(&mut self, entries: Vec<(Entry, Bytes)>) -> Result<(), SnapshotError> {

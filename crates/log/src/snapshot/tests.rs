@@ -85,6 +85,17 @@ fn what_is_gone_stays_gone() {
 }
 
 #[test]
+fn what_is_forgotten_gives_its_file_back() {
+    let disk = SimDisk::new(1);
+    let mut store = open(&disk);
+    store.write(&[snapshot("a", 10, 1, "A")]).expect("writes");
+    store.write(&[snapshot("a", 20, 11, "A"), snapshot("b", 20, 2, "B")]).expect("writes");
+    store.forget(&[b"a".to_vec()]).expect("forgets");
+    assert_eq!((state(&store, "a"), store.needed_from()), (None, Some(Lsn(2))));
+    assert_eq!(disk.list().expect("lists").len(), 1);
+}
+
+#[test]
 fn crashes_keep_what_was_stored() {
     for seed in 0..300 {
         let mut script = Random::new(seed);

@@ -9,4 +9,5 @@
 mod crash;
 mod damage;
 mod files;
+mod release;
 mod suite;

@@ -51,6 +51,9 @@ impl Stream {
     pub(crate) fn deliver(&mut self, context: &mut Context, now: Now, number: u64) {
         let Some(cursor) = self.cursors.get_mut(number) else { return };
         let at = cursor.partition as usize;
+        if self.partitions[at].is_offline() {
+            return self.arm_cursor(context, now, number);
+        }
         let moved = cursor.round(context, now, &self.partitions[at], self.spec.name.as_str().len());
         let released = self.spec.retention != Retention::Limits && cursor.spec.ack_policy == AckPolicy::None;
         if !moved.is_empty() {

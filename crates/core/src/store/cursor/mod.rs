@@ -14,6 +14,7 @@
 mod ack;
 mod count;
 mod delivery;
+mod image;
 mod machine;
 mod pending;
 mod pulls;

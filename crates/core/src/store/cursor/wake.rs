@@ -11,7 +11,7 @@ impl Stream {
     /// A pull begins to wait; what is there is delivered.
     ///
     /// # Errors
-    /// `PullsExceeded`; `NotAllowed` and `InvalidSpec` as [`check`] says.
+    /// `PullsExceeded`, `Quarantined`; `NotAllowed` and `InvalidSpec` as [`check`] says.
     pub(crate) fn pull(
         &mut self,
         context: &mut Context,
@@ -20,6 +20,8 @@ impl Stream {
         caller: &Caller,
         pull: &Pull,
     ) -> Result<(), Error> {
+        let partition = self.cursors.get(number).ok_or(Error::CursorNotFound)?.partition;
+        self.partition(partition)?;
         let cursor = self.cursors.get_mut(number).ok_or(Error::CursorNotFound)?;
         check(&cursor.spec, now, pull)?;
         cursor.used_ns = now.monotonic_ns;

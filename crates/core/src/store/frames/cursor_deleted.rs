@@ -14,6 +14,10 @@ pub(crate) struct CursorDeleted {
 
 impl Delta for CursorDeleted {
     const KIND: u8 = 33;
+
+    fn log(&self) -> u64 {
+        super::stream_log(self.stream)
+    }
 }
 
 #[test]

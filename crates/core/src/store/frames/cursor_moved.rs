@@ -37,6 +37,10 @@ pub(crate) struct PendingEntry {
 
 impl Delta for CursorMoved {
     const KIND: u8 = 34;
+
+    fn log(&self) -> u64 {
+        super::stream_log(self.stream)
+    }
 }
 
 #[test]

@@ -23,4 +23,8 @@ pub(crate) struct CursorPut {
 
 impl Delta for CursorPut {
     const KIND: u8 = 32;
+
+    fn log(&self) -> u64 {
+        super::stream_log(self.stream)
+    }
 }

@@ -48,10 +48,33 @@ pub(crate) const SESSIONS_FROM: u8 = 96;
 /// Kinds from here on belong to the shard.
 pub(crate) const SHARD_FROM: u8 = 128;
 
+/// The log number of a shard's own deltas.
+pub(crate) const SHARD_LOG: u64 = 0;
+/// The log number of deltas of groups.
+pub(crate) const GROUPS_LOG: u64 = 1;
+/// The log number of deltas of stored sessions.
+pub(crate) const SESSIONS_LOG: u64 = 2;
+/// Bits of a log's number that name the partition, from 1 on; the others name the stream, from 1 on.
+pub(crate) const PARTITION_BITS: u32 = 24;
+
+/// The log number of a stream's deltas: the partition bits are 0.
+pub(crate) const fn stream_log(stream: u64) -> u64 {
+    stream << PARTITION_BITS
+}
+
 /// A persisted delta.
 pub(crate) trait Delta: Serialize + DeserializeOwned {
     /// Its number on disk.
     const KIND: u8;
+
+    /// Whose it is: the number that a report of damage names. Replay goes by the kind alone.
+    fn log(&self) -> u64 {
+        match Self::KIND {
+            GROUPS_FROM..SESSIONS_FROM => GROUPS_LOG,
+            SESSIONS_FROM..SHARD_FROM => SESSIONS_LOG,
+            _ => SHARD_LOG,
+        }
+    }
 
     /// The frame's payload.
     fn encode(&self) -> Bytes {

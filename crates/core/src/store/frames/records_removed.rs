@@ -44,6 +44,10 @@ impl RecordsRemoved {
 
 impl Delta for RecordsRemoved {
     const KIND: u8 = 3;
+
+    fn log(&self) -> u64 {
+        super::stream_log(self.stream)
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ pub(crate) struct StreamDeleted {
 
 impl Delta for StreamDeleted {
     const KIND: u8 = 2;
+
+    fn log(&self) -> u64 {
+        super::stream_log(self.stream)
+    }
 }
 
 #[test]

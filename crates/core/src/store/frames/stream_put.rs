@@ -19,6 +19,10 @@ pub(crate) struct StreamPut {
 
 impl Delta for StreamPut {
     const KIND: u8 = 1;
+
+    fn log(&self) -> u64 {
+        super::stream_log(self.stream)
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod bench;
 mod group;
+mod image;
 mod join;
 mod offsets;
 mod producer_ids;

@@ -157,7 +157,7 @@ fn retention_ns(bench: &Bench<'_>) -> u64 {
     bench.settings().offsets_retention_ms.saturating_mul(1_000_000)
 }
 
-fn entry_of(commit: CommitOffset) -> OffsetEntry {
+pub(super) fn entry_of(commit: CommitOffset) -> OffsetEntry {
     OffsetEntry {
         stream: commit.stream,
         partition: commit.partition,

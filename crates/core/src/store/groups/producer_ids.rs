@@ -29,6 +29,11 @@ impl ProducerIds {
         Ok(self.next - 1)
     }
 
+    /// Ids below may have been given out.
+    pub(super) fn reserved(&self) -> i64 {
+        self.reserved
+    }
+
     pub(super) fn apply(&mut self, reserved: &ProducerIdsReserved) {
         self.reserved = self.reserved.max(reserved.until);
         self.next = self.reserved;

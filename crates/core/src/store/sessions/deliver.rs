@@ -63,7 +63,7 @@ impl Sessions {
             let length = payload.len() as u32;
             let frame = crate::journal::JournalFrame {
                 shard: context.shard,
-                log: 0,
+                log: super::super::frames::SESSIONS_LOG,
                 kind: crate::journal::FrameKind::Delta,
                 base: 0,
                 count: 0,

@@ -14,6 +14,7 @@
 mod deliver;
 mod ends;
 mod frames;
+mod image;
 mod state;
 #[cfg(test)]
 mod tests;

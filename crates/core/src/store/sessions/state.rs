@@ -253,7 +253,8 @@ impl State {
         Some(since)
     }
 
-    fn list(&mut self, client: &Arc<[u8]>, filter: &SessionFilter) {
+    /// From now on the subscription feeds the session.
+    pub(super) fn list(&mut self, client: &Arc<[u8]>, filter: &SessionFilter) {
         for subject in &filter.filters {
             self.trie.insert(subject, client.clone());
             if filter.feeds() {

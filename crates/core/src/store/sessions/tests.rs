@@ -112,10 +112,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn replay_gives_what_lives(steps in prop::collection::vec(step(), 0..60)) {
+    fn replay_gives_what_lives(
+        steps in prop::collection::vec(step(), 1..60),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let mut world = World::new();
-        for step in &steps {
+        let mut images = None;
+        for (number, step) in steps.iter().enumerate() {
             run(&mut world, step);
+            if number == cut.index(steps.len()) {
+                images = Some(world.images());
+            }
         }
         // A session that is held at a crash is detached by the next start.
         for client in 0..3 {
@@ -123,6 +130,10 @@ proptest! {
         }
         world.sync();
         prop_assert_eq!(show(&world.store), show(&world.reopened()));
+        let images = images.expect("one step was the cut");
+        prop_assert_eq!(show(&world.store), show(&world.reopened_from(&images)));
+        world.check_images(&images);
+        prop_assert_eq!(show(&world.store), show(&world.reopened_from(&world.images())));
     }
 }
 

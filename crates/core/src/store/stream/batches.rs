@@ -2,11 +2,13 @@
 //!
 //! Invariant: bases rise, batches do not overlap; a batch without any record may be missing.
 
+mod image;
+
 use std::collections::VecDeque;
 use stele_model::Offset;
 
 /// A batch in the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Its first offset.
     pub base: Offset,

@@ -110,6 +110,10 @@ impl Stream {
     ) {
         let count = picked.map_or(messages.len(), <[usize]>::len);
         let index = |number: usize| picked.map_or(number, |picked| picked[number]);
+        if self.partitions[at].is_offline() {
+            (0..count).for_each(|number| results[index(number)] = Err(Error::Quarantined));
+            return;
+        }
         let mut next = 0;
         let mut headers = Vec::new();
         let mut staged = Staged::default();
@@ -190,7 +194,11 @@ impl Stream {
         results: &mut [Result<Stored, Error>],
     ) {
         let trailer = Trailer { origin: Origin::Captured, time_ns, marks: std::mem::take(&mut staged.marks) };
-        let size = total(&staged.rows);
+        // As replay counts it: without rows nobody knows the records' own bytes.
+        let size = match self.partitions[at].table.has_rows() {
+            true => total(&staged.rows),
+            false => buffer.len() as u64,
+        };
         match self.append_batch(context, at, buffer, header, &trailer) {
             Ok((batch, stored, frame)) => {
                 let rows: &[(&[u8], u32)] = &staged.rows;

@@ -2,12 +2,14 @@
 //!
 //! Ids are kept as 16-byte hashes. Over the cap a new id is refused; none is forgotten before its time.
 
+mod image;
+mod siphash;
+
 use crate::store::clock::ShardClock;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
 use stele_model::{Error, Offset};
 
-/// The hash of an id; rebuilt from the journal after a restart, so it need not be stable between versions.
+/// The hash of an id. Images hold it, so it is the same in every release.
 pub(crate) type IdHash = u128;
 
 /// The ids of a stream's window.
@@ -32,11 +34,11 @@ impl Window<'_> {
     }
 }
 
-/// Hashes an id.
+/// Hashes an id: SipHash-1-3 with a zero key, once behind a 1 and once behind a 2.
 pub(crate) fn hash(id: &[u8]) -> IdHash {
     let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u8(salt);
+        let mut hasher = siphash::Hasher::new();
+        hasher.write(&[salt]);
         hasher.write(id);
         u128::from(hasher.finish())
     };
@@ -87,6 +89,23 @@ impl Dedup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What older releases hashed, and what the standard library still does.
+    #[test]
+    fn hashes_as_ever() {
+        use std::hash::{DefaultHasher, Hasher};
+        for length in 0..40_u8 {
+            let id: Vec<u8> = (0..length).collect();
+            let half = |salt: u8| {
+                let mut hasher = DefaultHasher::new();
+                hasher.write_u8(salt);
+                hasher.write(&id);
+                u128::from(hasher.finish())
+            };
+            assert_eq!(hash(&id), half(1) << 64 | half(2), "{length}");
+        }
+        assert_eq!(hash(b"m"), 41_211_417_081_209_740_149_669_219_161_709_730_558);
+    }
 
     #[test]
     fn remembers_for_the_window_and_never_less() {

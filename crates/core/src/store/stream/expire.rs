@@ -13,6 +13,9 @@ impl Stream {
     pub(crate) fn expire(&mut self, context: &mut Context, now: Now) {
         let time_ns = context.time(now);
         for at in 0..self.partitions.len() {
+            if self.partitions[at].is_offline() {
+                continue;
+            }
             let (offsets, start) = self.due(context, at, time_ns);
             if offsets.is_empty() && start.is_none() {
                 self.forget_expiries(at, time_ns);

@@ -5,16 +5,13 @@ use super::partition::Partition;
 use crate::journal::{JournalFrame, Lsn};
 use crate::store::context::Context;
 use crate::store::cursor::Cursors;
-use crate::store::frames::{RecordsRemoved, StreamPut};
+use crate::store::frames::{PARTITION_BITS, RecordsRemoved, StreamPut};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stele_model::{
     CleanupPolicy, Error, Filter, Now, Offset, PartitionIndex, Storage, StreamInfo, StreamSpec, Wire,
 };
-
-/// Bits of a log's number that name the partition; the others name the stream.
-const PARTITION_BITS: u32 = 24;
 
 /// A stream.
 pub(crate) struct Stream {
@@ -122,13 +119,14 @@ impl Stream {
         }
     }
 
-    /// A partition.
+    /// A partition that can be used.
     ///
     /// # Errors
-    /// `PartitionNotFound`.
+    /// `PartitionNotFound`, `Quarantined`.
     pub(crate) fn partition(&self, partition: PartitionIndex) -> Result<&Partition, Error> {
         let missing = || Error::PartitionNotFound(self.spec.name.clone(), partition);
-        self.partitions.get(partition as usize).ok_or_else(missing)
+        let partition = self.partitions.get(partition as usize).ok_or_else(missing)?;
+        if partition.is_offline() { Err(Error::Quarantined) } else { Ok(partition) }
     }
 
     /// Is it the one that is meant?
@@ -198,6 +196,9 @@ impl Stream {
     /// When records reach their age or their own expiry: (wall ns).
     pub(crate) fn expiry_due(&self, context: &Context) -> Option<u64> {
         let due = |partition: &Partition| {
+            if partition.is_offline() {
+                return None;
+            }
             let own = partition.expiries.first().map(|(time, _)| *time);
             let aged = self.spec.limits.age_max_ns.filter(|_| self.ages()).and_then(|age| {
                 let entry = partition.oldest()?;

@@ -13,6 +13,7 @@ mod conditions;
 mod dedup;
 mod expire;
 mod get;
+mod image;
 mod machine;
 mod partition;
 mod produce;

@@ -2,6 +2,8 @@
 //!
 //! Everything but `visible`, `unsettled` and the bytes of memory streams is a function of the frames.
 
+mod image;
+
 use super::batches::{Batches, Entry};
 use super::producers::Producers;
 use super::record::Decoded;
@@ -10,6 +12,7 @@ use super::table::{Row, Table};
 use crate::journal::Lsn;
 use crate::store::context::Context;
 use bytes::Bytes;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use stele_model::{Error, Filter, Offset, PartitionInfo, StoredRecord};
@@ -38,6 +41,8 @@ pub(crate) struct Partition {
     pub producers: Producers,
     /// The batches of a memory stream.
     memory: Option<BTreeMap<Offset, Bytes>>,
+    /// Damaged: nothing is read, written or taken away any more. Set by readers, too.
+    offline: Cell<bool>,
     visible: Offset,
     unsettled: VecDeque<(Lsn, Offset)>,
 }
@@ -57,6 +62,7 @@ impl Partition {
             never: BTreeSet::new(),
             producers: Producers::default(),
             memory: memory.then(BTreeMap::new),
+            offline: Cell::new(false),
             visible: first,
             unsettled: VecDeque::new(),
         }
@@ -65,6 +71,16 @@ impl Partition {
     /// The offset after the newest durable record.
     pub(crate) fn visible(&self) -> Offset {
         self.visible
+    }
+
+    /// It is damaged: it takes part in nothing until somebody acts.
+    pub(crate) fn take_offline(&self) {
+        self.offline.set(true);
+    }
+
+    /// Is it damaged?
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline.get()
     }
 
     /// Appends up to `end` are durable at `lsn`.
@@ -252,7 +268,14 @@ impl Partition {
         if let Some(batch) = context.cache.get(self.log, entry.base) {
             return Ok(batch);
         }
-        let payload = context.journal.read(entry.position, entry.frame)?;
+        let payload = match context.journal.read(entry.position, entry.frame) {
+            Err(Error::Storage) if context.journal.is_damaged(entry.position) => {
+                self.take_offline();
+                context.damaged.borrow_mut().push(self.log);
+                return Err(Error::Quarantined);
+            }
+            read => read?,
+        };
         if payload.len() < entry.length as usize {
             Err(Error::Storage)
         } else {
@@ -262,6 +285,9 @@ impl Partition {
 
     /// A record that is there.
     pub(crate) fn record(&self, context: &mut Context, offset: Offset) -> Result<StoredRecord, Error> {
+        if self.is_offline() {
+            return Err(Error::Quarantined);
+        }
         if !self.table.is_live(offset) {
             return Err(Error::RecordNotFound);
         }

@@ -2,6 +2,8 @@
 //!
 //! A function of the batches: a batch's header names its producer, epoch and sequences.
 
+mod image;
+
 use std::collections::{BTreeMap, VecDeque};
 use stele_model::batch::BatchHeader;
 use stele_model::{Error, Offset};

@@ -34,6 +34,9 @@ impl Stream {
             Some(partition) => vec![partition as usize],
             None => (0..self.partitions.len()).collect(),
         };
+        for at in &chosen {
+            self.partition(*at as PartitionIndex)?;
+        }
         let mut purged = 0;
         for at in chosen {
             let (offsets, log_start) = self.purge_list(at, order);

@@ -22,6 +22,8 @@ pub(crate) struct PartView {
     pub hole: Option<(Offset, Offset)>,
     /// The bytes of all that.
     pub bytes: u64,
+    /// Where the partition lives: its shard and its log's number there.
+    pub log: (u16, u64),
 }
 
 /// A batch to load.
@@ -39,6 +41,11 @@ pub(crate) struct Located {
 const HOLE_BYTES: u64 = 80;
 
 impl Located {
+    /// Where its frame starts.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Its bytes, without gone records (semantics 11).
     pub(crate) fn load(self, journal: &dyn Journal, plain_bytes_max: usize) -> Result<Bytes, Error> {
         let length = self.length as usize;
@@ -101,7 +108,8 @@ impl Stream {
         if part.from < start || part.from > partition.table.end() {
             return Err(Error::OffsetOutOfRange);
         }
-        let mut view = PartView { visible, log_start: start, ..PartView::default() };
+        let log = (context.shard, partition.log);
+        let mut view = PartView { visible, log_start: start, log, ..PartView::default() };
         let bytes_max = bytes_max.min(part.bytes_max);
         for entry in partition.batches.from(part.from) {
             if entry.base >= visible {

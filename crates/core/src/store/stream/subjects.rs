@@ -2,6 +2,8 @@
 //!
 //! Invariant: an entry has at least one record; its number is free again when the last one goes.
 
+mod image;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;

@@ -5,6 +5,8 @@
 //!
 //! Invariant: `start <= end`; offsets below `start` are not asked about.
 
+mod image;
+
 use std::collections::VecDeque;
 use stele_model::Offset;
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::fmt::Write;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Publish { subject: u8, id: u8, rollup: bool, ttl: bool },
     Pull { cursor: u8, batch: u8 },
     Ack { cursor: u8, offset: u8, kind: u8 },
@@ -16,7 +16,7 @@ enum Step {
     Recreate { cursor: u8 },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..4_u8, 0..8_u8, prop::bool::weighted(0.1), prop::bool::weighted(0.2))
             .prop_map(|(subject, id, rollup, ttl)| Step::Publish { subject, id, rollup, ttl }),
@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn stream_spec(kind: u8) -> StreamSpec {
+pub(super) fn stream_spec(kind: u8) -> StreamSpec {
     let mut spec = spec("S", &["a.*"]);
     spec.limits.age_max_ns = (kind & 1 == 1).then_some(30 * SECOND);
     spec.limits.records_max = (kind & 2 == 2).then_some(6);
@@ -40,7 +40,7 @@ fn stream_spec(kind: u8) -> StreamSpec {
     spec
 }
 
-fn cursor_spec(number: u8, retention: Retention) -> CursorSpec {
+pub(super) fn cursor_spec(number: u8, retention: Retention) -> CursorSpec {
     let filters = [vec![filter("a.0")], vec![filter("a.1"), filter("a.2")], vec![]];
     let mut spec =
         CursorSpec { filters: filters[usize::from(number)].clone(), ..cursor(&format!("C{number}")) };
@@ -51,7 +51,7 @@ fn cursor_spec(number: u8, retention: Retention) -> CursorSpec {
     spec
 }
 
-fn run(world: &mut World, step: &Step, retention: Retention) {
+pub(super) fn run(world: &mut World, step: &Step, retention: Retention) {
     let stream = StreamName::new("S");
     match step {
         Step::Publish { subject, id, rollup, ttl } => {

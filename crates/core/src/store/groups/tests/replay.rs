@@ -81,11 +81,22 @@ fn committed(world: &mut World, fresh: bool) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn replay_gives_the_committed_offsets(steps in prop::collection::vec(step(), 1..60)) {
+    fn replay_gives_the_committed_offsets(
+        steps in prop::collection::vec(step(), 1..60),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let mut world = World::new();
-        steps.into_iter().for_each(|step| run(&mut world, step));
+        let cut = cut.index(steps.len());
+        let mut images = None;
+        for (number, step) in steps.into_iter().enumerate() {
+            run(&mut world, step);
+            if number == cut {
+                images = Some(world.images());
+            }
+        }
         world.sync();
         let live = committed(&mut world, false);
         prop_assert_eq!(live, committed(&mut world, true));
+        world.check_images(&images.expect("one step was the cut"));
     }
 }
