@@ -93,6 +93,22 @@ impl Store {
         }
     }
 
+    /// The first record at or after a wire time.
+    pub(crate) fn lookup(&self, lookup: &stele_model::TimeLookup) -> Answer {
+        let missing = || Error::StreamNotFound(lookup.stream.clone());
+        let found = self.find(&lookup.stream).ok_or_else(missing).and_then(|place| {
+            self.enter(place.shard, |shard| {
+                let (stream, context) = shard.stream(place).ok_or_else(missing)?;
+                stream.lookup(context, lookup)
+            })
+        });
+        let outcome = match found {
+            Ok(found) => Outcome::Found(found),
+            Err(error) => Outcome::Failed(error),
+        };
+        Answer::Ready { lsn: Lsn(0), outcome }
+    }
+
     /// Partitions show more: answers reads that have enough now.
     pub(crate) fn settle_reads(&self, now: Now, shard: u16, moved: &[(u64, PartitionIndex)]) {
         let mut ids = BTreeSet::new();

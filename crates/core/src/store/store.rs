@@ -357,21 +357,6 @@ impl Store {
         Answer::Ready { lsn, outcome: Outcome::Appended(reply) }
     }
 
-    fn lookup(&self, lookup: &stele_model::TimeLookup) -> Answer {
-        let missing = || Error::StreamNotFound(lookup.stream.clone());
-        let found = self.find(&lookup.stream).ok_or_else(missing).and_then(|place| {
-            self.enter(place.shard, |shard| {
-                let (stream, context) = shard.stream(place).ok_or_else(missing)?;
-                stream.lookup(context, lookup)
-            })
-        });
-        let outcome = match found {
-            Ok(found) => Outcome::Found(found),
-            Err(error) => Outcome::Failed(error),
-        };
-        Answer::Ready { lsn: Lsn(0), outcome }
-    }
-
     fn tell_watchers(&self, pushes: Vec<(CursorInfo, bool)>) {
         let watchers = self.watchers();
         for (info, alive) in pushes {
