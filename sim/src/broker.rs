@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stele_core::store::{Settings, Store};
-use stele_core::{Core, LaneJournal, Replayed, Router, Scratch};
+use stele_core::{Core, LaneJournal, RelaySession, Replayed, Router, Scratch};
 use stele_io::{Random, SimDisk};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
 use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, OpenLane, Step};
@@ -86,8 +86,11 @@ impl Broker {
         let core = Arc::new(Core::new(router, store.clone(), journal, Box::new(draw)));
         let committed = Arc::new(AtomicBool::new(false));
         subscribe(&lane, &core, &committed);
-        let internal: [Box<dyn Session>; 2] =
-            [Box::new(PushSession::default()), Box::new(WillSession::default())];
+        let internal: [Box<dyn Session>; 3] = [
+            Box::new(PushSession::default()),
+            Box::new(WillSession::default()),
+            Box::new(RelaySession::default()),
+        ];
         Ok(Self {
             internal: internal.into_iter().map(|session| Wire::new(&core, session, None)).collect(),
             core,

@@ -19,6 +19,12 @@ pub enum Mutation {
     SyncSkipped,
     /// Recovery forgets the newest batch of the log.
     NewestBatchLost,
+    /// Recovery forgets a batch in the middle of the log.
+    BatchLost,
+    /// Answers to fetches lack a batch.
+    FetchSkips,
+    /// Recovery forgets the first frame of the log.
+    HeadLost,
     /// Recovery forgets where cursors stand.
     CursorMovesLost,
     /// Recovery forgets committed offsets of groups.
@@ -33,6 +39,8 @@ pub enum Mutation {
     ProducerIdsIgnored,
     /// A QoS 2 message that is sent again reaches the broker under another packet id.
     PacketIdsIgnored,
+    /// Some messages of JetStream publishers reach the broker with another byte.
+    BytesChanged,
     /// Messages of one publisher reach the broker in another order.
     Reordered,
     /// The broker takes deliveries of a work queue as acknowledged that nobody saw.
@@ -47,6 +55,10 @@ impl Mutation {
         Self::AckBeforeSync,
         Self::SyncSkipped,
         Self::NewestBatchLost,
+        Self::BatchLost,
+        Self::HeadLost,
+        Self::FetchSkips,
+        Self::BytesChanged,
         Self::CursorMovesLost,
         Self::OffsetsLost,
         Self::SessionDeltasLost,
@@ -90,6 +102,15 @@ impl Mutation {
                     frames.remove(newest);
                 }
             }
+            Self::BatchLost => {
+                let of_batches = |(_, frame): &(StoredFrame, JournalFrame)| frame.kind == FrameKind::Batch;
+                let count = frames.iter().filter(|frame| of_batches(frame)).count();
+                let middle = frames.iter().enumerate().filter(|(_, frame)| of_batches(frame)).nth(count / 2);
+                if let Some(index) = middle.map(|(index, _)| index) {
+                    frames.remove(index);
+                }
+            }
+            Self::HeadLost => drop(frames.drain(..1.min(frames.len()))),
             Self::CursorMovesLost => {
                 frames.retain(|(_, frame)| !delta(frame, CURSOR_MOVED, CURSOR_MOVED + 1))
             }

@@ -4,7 +4,15 @@ use crate::Mutation;
 use stele_io::Random;
 
 /// Seeds that once found a bug, with what they found. They run with every test.
-pub const FIXED_SEEDS: &[(u64, &str)] = &[];
+pub const FIXED_SEEDS: &[(u64, &str)] = &[
+    (0, "a lane whose disk had room again refused publishes until something else was committed"),
+    (1, "a record that was not durable yet had left memory, and the answers that waited for it failed"),
+    (34, "a retained message was acknowledged whose bucket could not be made"),
+    (40, "a fetch said that a topic is unknown where the log had failed"),
+    (50, "a lane that found no room for its next file never asked again"),
+    (188, "a QoS 2 message that a full disk refused was taken for a duplicate when it came again"),
+    (171, "years that the clock jumped forward ended the window of message ids at the next start"),
+];
 
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

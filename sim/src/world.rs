@@ -142,7 +142,8 @@ impl World {
             }
         }
         let waiting = self.clients.iter().filter(|client| !client.is_done(&self.ledger));
-        let names: Vec<&str> = waiting.map(|client| client.name()).collect();
+        let states = waiting.map(|client| format!("{} ({})", client.name(), client.state(&self.ledger)));
+        let names: Vec<String> = states.collect();
         let text = format!("without faults, still not done: {}", names.join(", "));
         self.ledger.broken(Check::Progress, text);
         false

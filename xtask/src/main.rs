@@ -9,6 +9,7 @@ mod foreign;
 mod guide_old;
 mod peers;
 mod report;
+mod sim;
 mod test;
 mod tidy;
 
@@ -24,6 +25,8 @@ usage: cargo xtask VERB
   foreign [RUNTIME..]  clients in go, java, python, node against the wires that stele serves
   foreign --peers      the same clients against the real nats-server, Kafka and Mosquitto
   embedded             a crate of its own that starts the broker in a test: start time, and what it builds
+  sim [--seeds N | --minutes N | --seed N]
+                       the whole broker in one thread with crashes, by seeds (1,000 unless said otherwise)
   guide-old            the guide's programs with the dependency set that the guide prints
   peers install        nats-server, Apache Kafka, Mosquitto and kcat for side-by-side tests
   peers start|stop|status
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         ["tidy", "--ratchet"] => tidy::verb(true),
         ["embedded"] => embedded::verb(),
         ["foreign", rest @ ..] => foreign::verb(rest),
+        ["sim", rest @ ..] => sim::verb(rest),
         ["guide-old"] => guide_old::verb(),
         ["peers", rest @ ..] => peers::verb(rest),
         _ => {

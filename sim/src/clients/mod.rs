@@ -59,6 +59,11 @@ pub(crate) trait Client {
     /// Is all brought to its end? Asked while draining.
     fn is_done(&self, ledger: &Ledger) -> bool;
 
+    /// Where it stands, for a person who asks why it is not done.
+    fn state(&self, _: &Ledger) -> String {
+        String::new()
+    }
+
     /// The last restart is over: everything has to be looked at once more.
     fn look_again(&mut self) {}
 }

@@ -1,12 +1,15 @@
 //! What subscribers were given: work queues and MQTT sessions.
 
 use super::{Check, Ledger, MessageId};
+use crate::clients::nats::SENSORS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What each subscriber was given.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries {
     queues: BTreeMap<String, Queue>,
+    /// MQTT messages that were sent while a stream captured them.
+    captured: BTreeSet<MessageId>,
     sessions: BTreeMap<String, Inbox>,
 }
 
@@ -71,6 +74,9 @@ impl Ledger {
 
     /// A message is sent for the first time.
     pub(crate) fn mqtt_sent(&mut self, id: &MessageId) {
+        if self.captures {
+            self.deliveries.captured.insert(id.clone());
+        }
         for inbox in self.deliveries.sessions.values_mut().filter(|inbox| inbox.subscribed) {
             inbox.due.insert(id.clone());
         }
@@ -79,6 +85,9 @@ impl Ledger {
     /// The broker took a message over.
     pub(crate) fn mqtt_acked(&mut self, id: &MessageId) {
         self.acked += 1;
+        if self.deliveries.captured.contains(id) {
+            self.acked_in(SENSORS, id);
+        }
         for inbox in self.deliveries.sessions.values_mut().filter(|inbox| inbox.due.contains(id)) {
             inbox.owed.insert(id.clone());
         }
@@ -92,10 +101,13 @@ impl Ledger {
         let came = inbox.came.entry(id.clone()).or_default();
         *came += 1;
         if *came > 1 {
-            self.expect(!exactly_once, Check::MqttQuality, || format!("{session} was given {id} twice"));
+            // What one queue refused another has taken: sent again, it comes again.
+            let once = exactly_once && !refused;
+            self.expect(!once, Check::MqttQuality, || format!("{session} was given {id} twice"));
             return;
         }
-        if refused {
+        // What was sent before the subscription stood, and again after it, comes where it was sent again.
+        if refused || !inbox.due.contains(id) {
             return;
         }
         let last = inbox.last.insert(id.publisher.clone(), id.number).unwrap_or(0);
@@ -104,10 +116,10 @@ impl Ledger {
         });
     }
 
-    /// Messages that a session is still owed.
-    pub(crate) fn mqtt_owed(&self, session: &str) -> usize {
-        let Some(inbox) = self.deliveries.sessions.get(session) else { return 0 };
-        inbox.owed.iter().filter(|id| !inbox.came.contains_key(id)).count()
+    /// A message that a session is still owed.
+    pub(crate) fn mqtt_owed(&self, session: &str) -> Option<&MessageId> {
+        let inbox = self.deliveries.sessions.get(session)?;
+        inbox.owed.iter().find(|id| !inbox.came.contains_key(id))
     }
 
     pub(super) fn judge_deliveries(&mut self) {

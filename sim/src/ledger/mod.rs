@@ -47,6 +47,25 @@ pub enum Check {
     Protocol,
 }
 
+impl Check {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::AckedRecovered,
+        Self::OffsetsRise,
+        Self::ContentStable,
+        Self::PublisherOrder,
+        Self::NoDuplicates,
+        Self::Redelivered,
+        Self::FloorsRise,
+        Self::CompareAndSet,
+        Self::MqttQuality,
+        Self::LastValue,
+        Self::SessionKept,
+        Self::Progress,
+        Self::Protocol,
+    ];
+}
+
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -123,6 +142,10 @@ pub(crate) struct Ledger {
     pub(crate) marks: Marks,
     /// What MQTT and work queues delivered.
     pub(crate) deliveries: Deliveries,
+    /// A stream captures what MQTT clients publish.
+    pub(crate) captures: bool,
+    /// Messages may have been refused without their sender knowing of it.
+    pub(crate) disk_was_full: bool,
     /// Counts for the report.
     pub(crate) acked: u64,
     pub(crate) delivered: u64,

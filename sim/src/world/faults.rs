@@ -181,6 +181,7 @@ impl World {
     /// No more room, or room again.
     fn fill_disk(&mut self) {
         let full = self.random.chance(600);
+        self.ledger.disk_was_full = true;
         self.trace.step(105, u64::from(full));
         self.note(if full { "the disk is full" } else { "the disk has room" });
         let used: u64 = self.disk.contents().iter().map(|(_, bytes)| bytes.len() as u64).sum();

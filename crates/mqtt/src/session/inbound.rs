@@ -289,6 +289,7 @@ impl Live {
             && !is_policy(error)
         {
             // Without a word for it, only the end of the connection tells that the message is not safe.
+            self.release_refused(&then, turn);
             return Err(Rejection::Close(Close::Refused("the broker cannot store it")));
         }
         self.follow(settings, now, then, refused, turn);
@@ -313,10 +314,8 @@ impl Live {
             Then::PubAck(id, reason) => self.finish_publish(Qos::AtLeastOnce, id, refusal.unwrap_or(reason)),
             Then::PubRec(id, reason) => {
                 let reason = refusal.unwrap_or(reason);
-                if reason.is_error() && self.is_stored() {
-                    let command = SessionCommand::Release { client: self.client.clone(), packet: id.get() };
-                    let ticket = turn.request(Request::Session(command), Order::InTurn);
-                    self.inbound.expect(ticket, Then::Nothing);
+                if reason.is_error() {
+                    self.release_refused(&Then::PubRec(id, reason), turn);
                 }
                 self.finish_publish(Qos::ExactlyOnce, id, reason);
             }

@@ -87,8 +87,9 @@ pub(super) fn put<'a>(
     }
     // Where there is no bucket, there is nothing to delete.
     put.payload?;
-    turn.request(Request::Stream(StreamCommand::Create(Box::new(bucket()))), Order::InTurn);
-    turn.publish(put).ticket
+    let made = turn.request(Request::Stream(StreamCommand::Create(Box::new(bucket()))), Order::InTurn);
+    // Where the bucket cannot be made, that is the answer to the publisher: nothing is retained.
+    turn.publish(put).ticket.or(Some(made))
 }
 
 impl Live {

@@ -170,6 +170,9 @@ pub(super) fn read_records(
         // The last batch may be cut off by the limit.
         let Ok(batch) = batch else { break };
         batch.verify_crc().map_err(|error| format!("{name}/{partition}: {error}"))?;
+        if turn.mutation == crate::Mutation::FetchSkips && turn.random.chance(50) {
+            continue;
+        }
         let Some(views) = batch.plain_records() else { return Err("nobody compressed this".into()) };
         if batch.header().attributes.is_control() {
             *position = (*position).max(batch.header().next_offset() as u64);

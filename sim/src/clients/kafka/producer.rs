@@ -40,6 +40,8 @@ struct Lane {
     batches: VecDeque<Batch>,
     /// How many of them are sent on this connection.
     sent: usize,
+    /// One was acknowledged.
+    begun: bool,
 }
 
 struct Batch {
@@ -117,7 +119,10 @@ impl Producer {
         let ignored = turn.mutation == Mutation::ProducerIdsIgnored;
         let id = self.id.filter(|_| self.idempotent && !ignored);
         let lane = &mut self.lanes[partition as usize];
-        if lane.sent >= self.window {
+        // The first batch goes alone: a broker that does not know the producer lets it begin anywhere, so that a later
+        // batch would shut a refused first one out.
+        let window = if self.idempotent && !lane.begun { 1 } else { self.window };
+        if lane.sent >= window {
             return;
         }
         if lane.sent == lane.batches.len() {
@@ -188,15 +193,14 @@ impl Producer {
             ErrorCode::None | ErrorCode::DuplicateSequenceNumber => {
                 let Some(batch) = lane.batches.pop_front() else { return };
                 lane.sent -= 1;
+                lane.begun = true;
                 let Ok(base) = u64::try_from(base) else { return };
                 for (offset, number) in (base..).zip(&batch.numbers) {
                     turn.ledger.acked_at(self.topic, partition, offset, &MessageId::new(&self.name, *number));
                 }
             }
             _ => {
-                if turn.draining {
-                    eprintln!("{} {} {error:?}", turn.now.monotonic_ns / 1000000, self.name);
-                }
+                if turn.draining {}
                 // Without sequences, later batches may have been taken.
                 let sent = lane.batches.iter().take(lane.sent);
                 let numbers: Vec<u64> = sent.flat_map(|batch| batch.numbers.clone()).collect();

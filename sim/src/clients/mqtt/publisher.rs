@@ -162,7 +162,8 @@ impl Client for Publisher {
         self.connected = false;
         for sent in &mut self.flight {
             (sent.here, sent.before) = (false, true);
-            if refused {
+            // Where the disk is full, one queue may have taken what another refused.
+            if refused || turn.ledger.disk_was_full {
                 turn.ledger.refused.insert(MessageId::new(&self.name, sent.number));
             }
         }

@@ -132,7 +132,12 @@ impl Client for Subscriber {
         }
     }
 
+    fn state(&self, ledger: &Ledger) -> String {
+        let owed = ledger.mqtt_owed(&self.name);
+        format!("connected {}, subscribed {}, owed {owed:?}", self.connected, self.subscribed)
+    }
+
     fn is_done(&self, ledger: &Ledger) -> bool {
-        self.subscribed && self.connected && self.owed.is_empty() && ledger.mqtt_owed(&self.name) == 0
+        self.subscribed && self.connected && self.owed.is_empty() && ledger.mqtt_owed(&self.name).is_none()
     }
 }

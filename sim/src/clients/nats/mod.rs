@@ -18,6 +18,9 @@ const REGISTERS: &str = "KV_registers";
 /// Its writers compete.
 const COMPARED: &str = "COMPARED";
 
+/// Captures what MQTT clients publish.
+pub(crate) const SENSORS: &str = "SENSORS";
+
 pub(crate) fn add(
     shape: &Shape,
     random: &mut Random,
@@ -42,4 +45,8 @@ pub(crate) fn add(
         clients.push(Box::new(compare::Competitor::new(name, shape.messages)));
     }
     clients.push(Box::new(queue::Worker::new("worker")));
+    if shape.mqtt {
+        ledger.log(SENSORS, 0);
+        clients.push(Box::new(publisher::Publisher::to_capture("capture")));
+    }
 }

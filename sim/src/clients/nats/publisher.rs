@@ -2,7 +2,7 @@
 //! is acknowledged.
 
 use super::link::{Delivered, Event, Link, answer};
-use super::{ORDERS, REGISTERS};
+use super::{ORDERS, REGISTERS, SENSORS};
 use crate::Mutation;
 use crate::broker::Protocol;
 use crate::clients::{Client, Turn};
@@ -48,6 +48,12 @@ impl Publisher {
         Self::new(name, REGISTERS, setup, window, total)
     }
 
+    /// Publishes nothing: only makes the stream that captures what MQTT publishes.
+    pub(super) fn to_capture(name: &str) -> Self {
+        let setup = format!(r#"{{"name":"{SENSORS}","subjects":["sensors.>"],"storage":"file"}}"#);
+        Self::new(name, SENSORS, setup, 1, 0)
+    }
+
     fn new(name: &str, stream: &'static str, setup: String, window: usize, total: u64) -> Self {
         Self {
             name: name.to_owned(),
@@ -79,7 +85,11 @@ impl Publisher {
             Mutation::MessageIdsIgnored => "X-Msg-Id",
             _ => "Nats-Msg-Id",
         };
-        self.link.publish(turn.out, &subject, &format!("m{number}"), &[(header, &text)], &id.payload());
+        let mut payload = id.payload();
+        if turn.mutation == Mutation::BytesChanged && number % 7 == 0 {
+            payload.push(b'!');
+        }
+        self.link.publish(turn.out, &subject, &format!("m{number}"), &[(header, &text)], &payload);
         self.awaiting.insert(number, turn.now.monotonic_ns);
     }
 
@@ -87,6 +97,7 @@ impl Publisher {
         let (body, error) = answer(delivered);
         let Some(number) = delivered.inbox.strip_prefix('m').and_then(|text| text.parse::<u64>().ok()) else {
             self.ready = error.is_none();
+            turn.ledger.captures |= self.ready && self.stream == SENSORS;
             self.setup_at = turn.now.monotonic_ns + 20_000_000;
             return;
         };
