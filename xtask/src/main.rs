@@ -6,6 +6,7 @@
 
 mod embedded;
 mod foreign;
+mod fuzz;
 mod guide_old;
 mod peers;
 mod report;
@@ -24,6 +25,9 @@ usage: cargo xtask VERB
   foreign [RUNTIME..]  clients in go, java, python, node against the wires that stele serves
   foreign --peers      the same clients against the real nats-server, Kafka and Mosquitto
   embedded             a crate of its own that starts the broker in a test: start time, and what it builds
+  fuzz TARGET|all [--seconds N] [--plain]
+                       libfuzzer with the address sanitizer; --plain: mutations alone, in an ordinary build
+  fuzz-corpus          writes the seeds in fuzz/corpus and the list of programs in fuzz/Cargo.toml
   guide-old            the guide's programs with the dependency set that the guide prints
   peers install        nats-server, Apache Kafka, Mosquitto and kcat for side-by-side tests
   peers start|stop|status
@@ -39,6 +43,8 @@ fn main() -> ExitCode {
         ["tidy", "--ratchet"] => tidy::verb(true),
         ["embedded"] => embedded::verb(),
         ["foreign", rest @ ..] => foreign::verb(rest),
+        ["fuzz", rest @ ..] => fuzz::verb(rest),
+        ["fuzz-corpus"] => fuzz::corpus(),
         ["guide-old"] => guide_old::verb(),
         ["peers", rest @ ..] => peers::verb(rest),
         _ => {
