@@ -6,6 +6,7 @@
 
 mod embedded;
 mod foreign;
+mod fuzz;
 mod guide_old;
 mod peers;
 mod report;
@@ -27,6 +28,9 @@ usage: cargo xtask VERB
   embedded             a crate of its own that starts the broker in a test: start time, and what it builds
   sim [--seeds N | --minutes N | --seed N]
                        the whole broker in one thread with crashes, by seeds (1,000 unless said otherwise)
+  fuzz TARGET|all [--seconds N] [--plain]
+                       libfuzzer with the address sanitizer; --plain: mutations alone, in an ordinary build
+  fuzz-corpus          writes the seeds in fuzz/corpus and the list of programs in fuzz/Cargo.toml
   guide-old            the guide's programs with the dependency set that the guide prints
   peers install        nats-server, Apache Kafka, Mosquitto and kcat for side-by-side tests
   peers start|stop|status
@@ -43,6 +47,8 @@ fn main() -> ExitCode {
         ["embedded"] => embedded::verb(),
         ["foreign", rest @ ..] => foreign::verb(rest),
         ["sim", rest @ ..] => sim::verb(rest),
+        ["fuzz", rest @ ..] => fuzz::verb(rest),
+        ["fuzz-corpus"] => fuzz::corpus(),
         ["guide-old"] => guide_old::verb(),
         ["peers", rest @ ..] => peers::verb(rest),
         _ => {

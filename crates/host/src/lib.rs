@@ -13,6 +13,8 @@ mod clock;
 mod deadlines;
 mod drive;
 mod framed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod internal;
 mod listener;
 mod outbox;

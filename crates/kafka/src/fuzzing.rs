@@ -3,6 +3,7 @@
 //! A decoder's target reads a version from the first byte and a message from the rest. What decodes must
 //! encode, and that must decode to the same value.
 
+mod grow;
 mod session;
 
 pub use session::fuzz_session;
@@ -25,6 +26,47 @@ macro_rules! list {
                 (stringify!($fuzz_response), $fuzz_response),
             )*
         ];
+
+        /// Inputs to start from: for each message one of its oldest and one of its newest version, written by this codec.
+        pub fn message_seeds() -> Vec<(&'static str, Vec<u8>)> {
+            let mut seeds = Vec::new();
+            $(
+                for version in ends(ApiKey::$api) {
+                    let form = ApiKey::$api.form(version);
+                    let first = (version - ApiKey::$api.versions().start()) as u8;
+                    let noises: Vec<Vec<u8>> = grow::noises().collect();
+                    let default = written(&$request::default(), form);
+                    let request = grow::largest(default, &noises, |noise| {
+                        $request::read(&mut Reader::new(noise), form).ok().map(|value| written(&value, form))
+                    });
+                    seeds.push((stringify!($fuzz_request), [vec![first], request].concat()));
+                    let default = written(&$response::default(), form);
+                    let response = grow::largest(default, &noises, |noise| {
+                        $response::read(&mut Reader::new(noise), form).ok().map(|value| written(&value, form))
+                    });
+                    seeds.push((stringify!($fuzz_response), [vec![first], response].concat()));
+                }
+            )*
+            seeds
+        }
+
+        /// A request of each API at its newest version, framed.
+        pub fn request_seeds() -> Vec<(&'static str, Vec<u8>)> {
+            let noises: Vec<Vec<u8>> = grow::noises().collect();
+            vec![$({
+                let [_, version] = ends(ApiKey::$api);
+                let form = ApiKey::$api.form(version);
+                let default = written(&$request::default(), form);
+                let body = grow::largest(default, &noises, |noise| {
+                    $request::read(&mut Reader::new(noise), form).ok().map(|value| written(&value, form))
+                });
+                let mut frame = Vec::new();
+                if let Ok(request) = $request::read(&mut Reader::new(&body), form) {
+                    codec::encode_request(version, 7, Some("seed"), &request, &mut frame);
+                }
+                (stringify!($api), frame)
+            }),*]
+        }
 
         $(
             #[doc = concat!("Reads ", stringify!($request), ".")]
@@ -90,6 +132,11 @@ pub fn fuzz_request(data: &[u8]) {
     if let Ok((header, _)) = codec::decode_request(data) {
         assert!(header.api.versions().contains(&header.version));
     }
+}
+
+/// The oldest and the newest version.
+fn ends(api: ApiKey) -> [i16; 2] {
+    [*api.versions().start(), *api.versions().end()]
 }
 
 /// Takes the version from the first byte; others than the API has wrap around.

@@ -21,6 +21,8 @@
 mod error;
 mod file;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod ids;
 mod lane;

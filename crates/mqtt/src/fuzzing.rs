@@ -5,6 +5,13 @@ use crate::mapping;
 use crate::topic::{SubscriptionTopic, TopicFilter, TopicName};
 use crate::{Sender, Version};
 
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
+/// All targets with their names.
+pub const TARGETS: &[(&str, Target)] =
+    &[("server", fuzz_server), ("client", fuzz_client), ("names", fuzz_names), ("headers", fuzz_headers)];
+
 const PACKET_BYTES_MAX: u32 = 1 << 20;
 
 /// A broker reads a connection: every packet that decodes encodes to a packet that decodes to the same.

@@ -2,6 +2,21 @@
 
 use crate::codec::parse::{ParseLimits, Step};
 use crate::codec::{client, headers};
+use crate::jetstream::fuzzing as jetstream;
+
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
+/// All targets with their names.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("parse", parse),
+    ("headers_block", headers_block),
+    ("jetstream_subjects", jetstream::subjects),
+    ("jetstream_stream_config", jetstream::stream_config),
+    ("jetstream_consumer_config", jetstream::consumer_config),
+    ("jetstream_bodies", jetstream::bodies),
+    ("jetstream_conditions", jetstream::conditions),
+];
 
 /// Reads a whole input as a server and as a client.
 pub fn parse(input: &[u8]) {

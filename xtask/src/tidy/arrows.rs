@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stele-bench", BELOW_TESTKIT),
     ("stele-sim", BELOW_SIMULATION),
     ("stele-examples", &["stele-broker", "stele-kit", "stele-testkit"]),
+    ("stele-fuzz", BELOW_BROKER),
     ("xtask", &[]),
 ];
 

@@ -2,6 +2,13 @@
 
 use super::{Batch, Batches, Codec, Decompressor, RecordStream, Rewritten, rewrite_without};
 
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
+/// All targets with their names.
+pub const TARGETS: &[(&str, Target)] =
+    &[("batch", fuzz_batch), ("produced", fuzz_produced), ("decompress", fuzz_decompress)];
+
 /// Plain bytes that a target may make of its input.
 const BOUND: usize = 1 << 20;
 

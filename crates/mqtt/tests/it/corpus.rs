@@ -1,26 +1,7 @@
-//! The committed corpora of the fuzz targets, replayed; and random bytes through the same functions.
+//! Random bytes through the fuzz targets; their corpora are replayed by crates/fuzz.
 
 use proptest::prelude::*;
-use std::path::Path;
 use stele_mqtt::fuzzing::{fuzz_client, fuzz_headers, fuzz_names, fuzz_server};
-
-type Target = fn(&[u8]);
-
-#[test]
-fn the_corpora_hold() {
-    let corpora: [(&str, Target); 4] =
-        [("server", fuzz_server), ("client", fuzz_client), ("names", fuzz_names), ("headers", fuzz_headers)];
-    for (name, run) in corpora {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/corpus").join(name);
-        let mut files: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        assert!(!files.is_empty(), "{name}");
-        for file in files {
-            run(&std::fs::read(file).unwrap());
-        }
-    }
-}
 
 proptest! {
     #[test]
