@@ -4,6 +4,8 @@
 //! text; it holds no product code and no product crate depends on it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its caller")]
 
+mod audit;
+mod crash;
 mod embedded;
 mod foreign;
 mod guide_old;
@@ -24,6 +26,9 @@ usage: cargo xtask VERB
   foreign [RUNTIME..]  clients in go, java, python, node against the wires that stele serves
   foreign --peers      the same clients against the real nats-server, Kafka and Mosquitto
   embedded             a crate of its own that starts the broker in a test: start time, and what it builds
+  audit-acks [--prove] the release binary under strace: no ack leaves before its fdatasync; --prove also audits a
+                       build without syncs, which must fail; --short: the debug binary, as in `test`
+  crash [--rounds N]   kill -9 on the release binary under load on all three wires; 20 rounds unless said otherwise
   guide-old            the guide's programs with the dependency set that the guide prints
   peers install        nats-server, Apache Kafka, Mosquitto and kcat for side-by-side tests
   peers start|stop|status
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
         ["tidy", "--ratchet"] => tidy::verb(true),
         ["embedded"] => embedded::verb(),
         ["foreign", rest @ ..] => foreign::verb(rest),
+        ["audit-acks", rest @ ..] => audit::verb(rest),
+        ["crash", rest @ ..] => crash::verb(rest),
         ["guide-old"] => guide_old::verb(),
         ["peers", rest @ ..] => peers::verb(rest),
         _ => {
