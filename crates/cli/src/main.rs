@@ -34,7 +34,7 @@ enum Command {
     Sub(messages::Sub),
 }
 
-pub(crate) fn main() -> ExitCode {
+fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let result = match command {
         Command::Serve(arguments) => {

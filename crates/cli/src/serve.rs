@@ -1,6 +1,6 @@
 //! `stele serve`: the broker until SIGINT or SIGTERM.
 
-use super::allocator;
+use crate::allocator;
 use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
