@@ -4,6 +4,8 @@
 //! text; it holds no product code and no product crate depends on it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its caller")]
 
+mod audit;
+mod crash;
 mod embedded;
 mod foreign;
 mod fuzz;
@@ -31,6 +33,9 @@ usage: cargo xtask VERB
   fuzz TARGET|all [--seconds N] [--plain]
                        libfuzzer with the address sanitizer; --plain: mutations alone, in an ordinary build
   fuzz-corpus          writes the seeds in fuzz/corpus and the list of programs in fuzz/Cargo.toml
+  audit-acks [--prove] the release binary under strace: no ack leaves before its fdatasync; --prove also audits a
+                       build without syncs, which must fail; --short: the debug binary, as in `test`
+  crash [--rounds N]   kill -9 on the release binary under load on all three wires; 20 rounds unless said otherwise
   guide-old            the guide's programs with the dependency set that the guide prints
   peers install        nats-server, Apache Kafka, Mosquitto and kcat for side-by-side tests
   peers start|stop|status
@@ -49,6 +54,8 @@ fn main() -> ExitCode {
         ["sim", rest @ ..] => sim::verb(rest),
         ["fuzz", rest @ ..] => fuzz::verb(rest),
         ["fuzz-corpus"] => fuzz::corpus(),
+        ["audit-acks", rest @ ..] => audit::verb(rest),
+        ["crash", rest @ ..] => crash::verb(rest),
         ["guide-old"] => guide_old::verb(),
         ["peers", rest @ ..] => peers::verb(rest),
         _ => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::report::Report;
-use crate::{foreign, root, tidy};
+use crate::{audit, foreign, root, tidy};
 
 /// Everything that this machine can test, cheapest first.
 pub(crate) fn all() -> anyhow::Result<bool> {
@@ -13,12 +13,13 @@ pub(crate) fn all() -> anyhow::Result<bool> {
     report.check("tidy", || tidy::verb(false));
     report.step("lints", &mut lints());
     // One build for the binary and every test, so that one set of features is compiled.
-    if report.step("build", cargo().args(["build", "--workspace", "--bins", "--tests"])) {
+    if report.step("build", cargo().args(["build", "--workspace", "--bins", "--tests", "--examples"])) {
         let binary = target_folder().join("debug/stele");
         report.tests(
             "tests: unit, simulation, fuzz corpora, real Rust clients",
             cargo().args(["test", "--workspace", "--no-fail-fast"]).env("STELE_BIN", &binary),
         )?;
+        audit::short(&mut report, &binary);
         foreign::against_stele(&mut report, &binary)?;
     }
     report.skip("guide-old", "the guide's own dependency set has a verb of its own: cargo xtask guide-old");

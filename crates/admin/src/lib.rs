@@ -7,6 +7,7 @@ mod connections;
 mod health;
 mod host_check;
 mod metrics;
+mod server;
 mod varz;
 
 use axum::Router;
@@ -62,7 +63,7 @@ impl Admin {
     /// request, too.
     ///
     /// # Errors
-    /// The listener's.
+    /// None today: an accept that fails is tried again.
     pub async fn serve<U>(
         self,
         listener: tokio::net::TcpListener,
@@ -73,6 +74,7 @@ impl Admin {
     {
         let stopped = until();
         let listener = connections::Ending::new(listener, move || Box::pin(until()));
-        axum::serve(listener, self.routes()).with_graceful_shutdown(stopped).await
+        server::run(self.routes(), listener, stopped).await;
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The `stele` binary.
 
+mod allocator;
 mod client;
 mod commands;
 mod serve;
@@ -8,6 +9,13 @@ use clap::{Parser, Subcommand};
 use commands::{messages, stream};
 use std::io::Write;
 use std::process::ExitCode;
+
+/// A build that syncs nothing has a name that says so.
+#[cfg(feature = "unsound-no-sync")]
+const _: () = assert!(
+    env!("CARGO_BIN_NAME").len() > "stele".len(),
+    "with the feature unsound-no-sync only the program stele-unsound-no-sync is built: --bin stele-unsound-no-sync"
+);
 
 /// One durable log in three wire protocols: NATS, Kafka and MQTT.
 #[derive(Debug, Parser)]

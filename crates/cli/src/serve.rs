@@ -1,5 +1,6 @@
 //! `stele serve`: the broker until SIGINT or SIGTERM.
 
+use crate::allocator;
 use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
@@ -41,7 +42,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    allocator::settle();
     start_log();
+    if cfg!(feature = "unsound-no-sync") {
+        tracing::error!("UNSOUND: this build syncs nothing; what it acknowledges is lost with the power");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("stele-worker")

@@ -1,18 +1,19 @@
 //! One connection's task: flush, attend, read, in a loop that ends at every `Pending`.
 
 use crate::framed::Front;
+use crate::listener::Shared;
 use crate::outbox::Flushed;
 use crate::tcp_outlet::TcpOutlet;
+use crate::unfinished::{FRAME_TOO_SLOW, Share, make_room};
 use crate::worker::{READ_BYTES, with_worker};
-use crate::{Clock, Deadlines};
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use stele_core::{Attended, Connection, Core, Link, Scratch};
+use stele_core::{Attended, Connection, Link, Scratch};
 use stele_model::{Close, Session};
 
 /// Reads before others get their turn.
@@ -24,13 +25,6 @@ pub(crate) const STALL_NS: u64 = 5_000_000;
 /// How long a closed connection may take to read its last bytes and to close its side.
 const LAST_WORDS_NS: u64 = 2_000_000_000;
 
-/// What all connections of a host share.
-pub(crate) struct Shared {
-    pub(crate) core: Arc<Core>,
-    pub(crate) clock: Clock,
-    pub(crate) deadlines: Deadlines,
-}
-
 /// The task of one connection.
 pub(crate) struct Drive {
     shared: Arc<Shared>,
@@ -40,6 +34,8 @@ pub(crate) struct Drive {
     front: Option<Box<Front>>,
     /// Bytes that the session has not used yet.
     carry: Vec<u8>,
+    /// What `carry` may take of the memory that all connections share.
+    share: Share,
     /// The entry in the list of deadlines; 0: none.
     registered_ns: u64,
     stage: Stage,
@@ -88,6 +84,7 @@ impl Drive {
         let link = shared.core.link(outlet.clone());
         let connection = Connection::new(shared.core.clone(), link, session);
         Self {
+            share: Share::new(shared.unfinished.clone()),
             shared,
             outlet,
             connection,
@@ -117,6 +114,7 @@ impl Drive {
         }
         self.outlet.outbox.close();
         self.carry = Vec::new();
+        self.share.give_back();
         let until_ns = now.monotonic_ns + LAST_WORDS_NS;
         let hurries = matches!(why, Close::Shutdown | Close::Lost);
         self.stage = Stage::Closing(Closing { until_ns, hurries, shut: false });
@@ -145,12 +143,9 @@ impl Drive {
 
     /// Keeps an earlier entry; makes one where there is none or the new time is earlier.
     fn register_deadline(&mut self, now_ns: u64) {
-        let mut wanted = self.connection.deadline().unwrap_or(0);
-        if let Some((_, until_ns)) = self.stalled.as_deref()
-            && (wanted == 0 || *until_ns < wanted)
-        {
-            wanted = *until_ns;
-        }
+        let stalled = self.stalled.as_deref().map(|(_, until_ns)| *until_ns);
+        let deadlines = [self.connection.deadline(), stalled, self.share.deadline()];
+        let wanted = deadlines.into_iter().flatten().min().unwrap_or(0);
         let passed = self.registered_ns <= now_ns;
         if wanted != 0 && (passed || wanted < self.registered_ns) {
             self.register(wanted);
@@ -171,6 +166,9 @@ impl Drive {
             } else {
                 self.linger(cx)
             };
+        }
+        if self.share.is_overdue(now.monotonic_ns) {
+            return Halt::End(FRAME_TOO_SLOW);
         }
         let due = self.connection.deadline().is_some_and(|deadline| deadline <= now.monotonic_ns);
         if attention || due || self.stage == Stage::Fresh {
@@ -260,6 +258,10 @@ impl Drive {
                 }
                 continue;
             }
+            let unfinished = self.connection.wants().max(self.carry.len());
+            if !self.share.cover(unfinished, &self.shared.clock, cx.waker()) {
+                return Halt::Wait;
+            }
             match self.outlet.stream.poll_read_ready(cx) {
                 Poll::Pending => return Halt::Wait,
                 Poll::Ready(Err(_)) => return Halt::End(Close::Lost),
@@ -294,7 +296,8 @@ impl Drive {
         with_worker(|worker| {
             let carried = self.carry.len();
             worker.read[..carried].copy_from_slice(&self.carry);
-            let read = self.try_read(&mut worker.read[carried..])?;
+            let end = self.share.read_end(carried, worker.read.len());
+            let read = self.try_read(&mut worker.read[carried..end])?;
             if read == 0 {
                 return Ok(());
             }
@@ -314,7 +317,8 @@ impl Drive {
     fn read_framed(&mut self, cx: &mut Context<'_>, front: &mut Front) -> Result<(), Halt> {
         let mut data = std::mem::take(&mut self.carry);
         let decoded = with_worker(|worker| {
-            let read = self.try_read(&mut worker.read)?;
+            let end = self.share.read_end(0, worker.read.len());
+            let read = self.try_read(&mut worker.read[..end])?;
             Ok(front.receive(&worker.read[..read], &mut data))
         })?;
         self.send_raw(&decoded.replies);
@@ -350,10 +354,8 @@ impl Drive {
     /// A frame that does not fit into the worker's buffer is collected in the connection's own.
     fn read_large(&mut self, cx: &mut Context<'_>, wants: usize) -> Result<(), Halt> {
         let carried = self.carry.len();
-        // Grows with what came, at most doubling: an announced length alone allocates little.
-        let room = wants.saturating_sub(carried).clamp(READ_BYTES, (carried * 2).max(READ_BYTES));
         let mut carry = std::mem::take(&mut self.carry);
-        carry.resize(carried + room, 0);
+        make_room(&mut carry, wants);
         let read = self.try_read(&mut carry[carried..]);
         carry.truncate(carried + *read.as_ref().unwrap_or(&0));
         if read? > 0 && carry.len() >= wants {
@@ -368,12 +370,7 @@ impl Drive {
 
     /// 0: nothing to read after all.
     fn try_read(&self, buffer: &mut [u8]) -> Result<usize, Halt> {
-        match self.outlet.stream.try_read(buffer) {
-            Ok(0) => Err(Halt::End(Close::Lost)),
-            Ok(read) => Ok(read),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(_) => Err(Halt::End(Close::Lost)),
-        }
+        self.outlet.try_read(buffer).ok_or(Halt::End(Close::Lost))
     }
 
     fn receive(&mut self, cx: &mut Context<'_>, input: &[u8], scratch: &mut Scratch) -> Result<usize, Halt> {
@@ -382,6 +379,9 @@ impl Drive {
         let (used, stalled) = self.connection.receive(now, input, scratch);
         self.send_output(scratch);
         let used = used.map_err(Halt::End)?;
+        if used > 0 {
+            self.share.renew(now.monotonic_ns);
+        }
         self.paused = used < input.len() && !self.connection.is_ready();
         if let Some(receiver) = stalled
             && receiver.outlet.await_room(cx.waker())

@@ -1,6 +1,7 @@
 //! A session of the broker's own, without a socket: it only asks, publishes and is told.
 
-use crate::drive::{STALL_NS, Shared};
+use crate::drive::STALL_NS;
+use crate::listener::Shared;
 use crate::listener::Stop;
 use crate::worker::with_scratch;
 use std::future::poll_fn;

@@ -19,6 +19,7 @@ mod internal;
 mod listener;
 mod outbox;
 mod tcp_outlet;
+mod unfinished;
 pub mod websocket;
 mod worker;
 

@@ -1,9 +1,10 @@
 //! Listeners: accept, make a session, spawn its task; and the end of all of them.
 
-use crate::drive::{Drive, Shared};
+use crate::drive::Drive;
 use crate::framed::{Front, WebSocketRules};
 use crate::outbox::{Outbox, Overflow};
 use crate::tcp_outlet::TcpOutlet;
+use crate::unfinished::Unfinished;
 use crate::{Clock, Deadlines};
 use std::future::poll_fn;
 use std::io;
@@ -111,6 +112,14 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What all connections of a host share.
+pub(crate) struct Shared {
+    pub(crate) core: Arc<Core>,
+    pub(crate) clock: Clock,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) unfinished: Arc<Unfinished>,
+}
+
 /// All tasks of a broker on one runtime.
 pub struct Hosted {
     shared: Arc<Shared>,
@@ -135,7 +144,8 @@ impl Stop {
 impl Hosted {
     /// Starts the timer; must be called within a tokio runtime with IO and time enabled.
     pub fn start(core: Arc<Core>, clock: Clock) -> Self {
-        let shared = Arc::new(Shared { core, clock, deadlines: Deadlines::default() });
+        let shared =
+            Arc::new(Shared { core, clock, deadlines: Deadlines::default(), unfinished: Arc::default() });
         let mut timer = JoinSet::new();
         let timed = shared.clone();
         timer.spawn(async move { timed.deadlines.run(timed.clock).await });

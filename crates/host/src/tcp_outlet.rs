@@ -26,6 +26,16 @@ impl TcpOutlet {
         let _ = socket2::SockRef::from(&self.stream).shutdown(how);
     }
 
+    /// What came; 0: nothing after all, `None`: the connection is over.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> Option<usize> {
+        match self.stream.try_read(buffer) {
+            Ok(0) => None,
+            Ok(read) => Some(read),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(0),
+            Err(_) => None,
+        }
+    }
+
     /// What the connection's own session says.
     pub(crate) fn send_own(&self, pieces: &[IoSlice<'_>]) {
         if self.framed {

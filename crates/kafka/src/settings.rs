@@ -18,7 +18,8 @@ pub struct KafkaSettings {
     /// Take replication factors above 1, though one node keeps one copy. Many applications have 3 in their code;
     /// turn it off to be told as by a single Kafka node (INVALID_REPLICATION_FACTOR).
     pub accept_replication: bool,
-    /// The largest produce request in bytes (`socket.request.max.bytes`). Raise it with `max.message.bytes`.
+    /// The largest produce request in bytes (`socket.request.max.bytes`; Kafka's default is 100 MiB). Anybody may make the
+    /// broker hold one such request. Raise it with `max.message.bytes`.
     pub produce_bytes_max: usize,
     /// The largest request of any other kind in bytes. Raise it for groups with huge member metadata.
     pub request_bytes_max: usize,
@@ -43,8 +44,8 @@ impl Default for KafkaSettings {
             auto_create_topics: true,
             partitions_default: 1,
             accept_replication: true,
-            produce_bytes_max: 100 << 20,
-            request_bytes_max: 16 << 20,
+            produce_bytes_max: 24 << 20,
+            request_bytes_max: 8 << 20,
             items_max: 200_000,
             fetch_bytes_max: 55 << 20,
             fetch_wait_max_ms: 300_000,

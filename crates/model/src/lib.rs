@@ -48,6 +48,8 @@ pub use stream::{
     CleanupPolicy, DEDUP_WINDOW_NS, Discard, Document, Limits, ManySelector, PartitionInfo, RecordSelector,
     Retention, Storage, StreamCommand, StreamInfo, StreamName, StreamReply, StreamSpec, SubjectCount,
 };
-pub use subject::{Filter, FilterError, MatchTokens, SUBJECT_BYTES_MAX, is_literal_subject, tokens};
+pub use subject::{
+    Filter, FilterError, MatchTokens, SUBJECT_BYTES_MAX, SUBJECT_TOKENS_MAX, is_literal_subject, tokens,
+};
 pub use time::Now;
 pub use turn::{Order, Port, Published, Request, Subscribe, SubscribeDelivery, Turn};

@@ -8,6 +8,10 @@ use std::fmt;
 /// The longest subject or filter that the broker takes, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 64 << 10;
 
+/// The most tokens that a subject or filter has. What walks a tree of filters goes one call deeper per token. Nothing
+/// that fits into a control line of NATS (4 KiB) has more.
+pub const SUBJECT_TOKENS_MAX: usize = 2048;
+
 /// A validated filter: non-empty tokens, wildcards only as whole tokens, `>` only at the end.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
@@ -28,6 +32,9 @@ pub enum FilterError {
     /// More than [`SUBJECT_BYTES_MAX`] bytes.
     #[error("a subject may have at most {SUBJECT_BYTES_MAX} bytes")]
     TooLong,
+    /// More than [`SUBJECT_TOKENS_MAX`] tokens.
+    #[error("a subject may have at most {SUBJECT_TOKENS_MAX} tokens")]
+    TooDeep,
 }
 
 impl Filter {
@@ -137,7 +144,10 @@ fn check(bytes: &[u8]) -> Result<(), FilterError> {
         return Err(FilterError::TooLong);
     }
     let mut full_wildcard = false;
-    for token in tokens(bytes) {
+    for (depth, token) in tokens(bytes).enumerate() {
+        if depth == SUBJECT_TOKENS_MAX {
+            return Err(FilterError::TooDeep);
+        }
         if full_wildcard {
             return Err(FilterError::FullWildcardInside);
         }
@@ -187,6 +197,9 @@ mod tests {
         ] {
             assert_eq!(Filter::new(bytes), Err(error));
         }
+        let deep = |tokens: usize| Filter::new(["*"].repeat(tokens).join(".").as_bytes());
+        assert!(deep(SUBJECT_TOKENS_MAX).is_ok());
+        assert_eq!(deep(SUBJECT_TOKENS_MAX + 1), Err(FilterError::TooDeep));
         assert!(is_literal_subject(b"a.b*"));
         assert!(!is_literal_subject(b"a.*"));
     }

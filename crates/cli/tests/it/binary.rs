@@ -1,6 +1,7 @@
 //! Runs the binary on free ports and stops it by its process id.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -29,7 +30,12 @@ pub(crate) const FREE_PORTS: [&str; 10] = [
 
 impl Binary {
     pub(crate) fn start(data: &Path) -> Self {
-        let mut child = command(data).args(FREE_PORTS).spawn().expect("the binary starts");
+        Self::launch(command(data).args(FREE_PORTS))
+    }
+
+    /// Runs a `stele serve` and waits until it is ready.
+    pub(crate) fn launch(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the binary starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output was asked for");
         BufReader::new(stdout).read_line(&mut line).expect("its output can be read");
@@ -46,10 +52,14 @@ impl Binary {
         self.addresses[wire]
     }
 
-    /// As a power switch for the process.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// As a power switch for the process; others may be talking to it.
+    pub(crate) fn kill_now(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it can be killed");
     }
 
     /// As an operator does it.
@@ -76,7 +86,12 @@ impl Drop for Binary {
 
 /// `stele serve` with this data directory.
 pub(crate) fn command(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stele"));
+    let mut command = Command::new(binary());
     command.arg("serve").arg("--data").arg(data).stdout(Stdio::piped()).stderr(Stdio::null());
     command
+}
+
+/// The one that cargo built with these tests, or another that a verb of xtask names: the release build.
+pub(crate) fn binary() -> OsString {
+    std::env::var_os("STELE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_stele").into())
 }

@@ -32,8 +32,28 @@ impl Nats {
         Ok(self.sent)
     }
 
+    /// As `ask`, with lines of headers, each with its end.
+    pub(crate) fn ask_with(&mut self, subject: &str, headers: &str, body: &str) -> std::io::Result<u64> {
+        self.sent += 1;
+        let head = format!("NATS/1.0\r\n{headers}\r\n");
+        let total = head.len() + body.len();
+        let line = format!("HPUB {subject} in.{} {} {total}\r\n{head}{body}\r\n", self.sent, head.len());
+        self.writer.write_all(line.as_bytes())?;
+        Ok(self.sent)
+    }
+
     /// The next answer: its number, headers and body.
     pub(crate) fn answer(&mut self) -> std::io::Result<(u64, String, String)> {
+        loop {
+            let (subject, head, body) = self.message()?;
+            if let Some(number) = subject.strip_prefix("in.") {
+                return Ok((number.parse().expect("our number"), head, body));
+            }
+        }
+    }
+
+    /// The next message, whatever its subject: subject, headers and body.
+    pub(crate) fn message(&mut self) -> std::io::Result<(String, String, String)> {
         loop {
             let mut line = String::new();
             if self.reader.read_line(&mut line)? == 0 {
@@ -42,8 +62,8 @@ impl Nats {
             let words: Vec<&str> = line.split_whitespace().collect();
             let number = |word: &str| word.parse::<usize>().expect("a length");
             let (head, total) = match words.as_slice() {
-                ["MSG", _, _, total] => (0, number(total)),
-                ["HMSG", _, _, head, total] => (number(head), number(total)),
+                ["MSG", _, _, .., total] => (0, number(total)),
+                ["HMSG", _, _, .., head, total] => (number(head), number(total)),
                 ["PING"] => {
                     self.writer.write_all(b"PONG\r\n")?;
                     continue;
@@ -53,8 +73,7 @@ impl Nats {
             let mut bytes = vec![0; total + 2];
             self.reader.read_exact(&mut bytes)?;
             let text = String::from_utf8(bytes[..total].to_vec()).expect("text");
-            let inbox = words[1].strip_prefix("in.").expect("our inbox").parse().expect("our number");
-            return Ok((inbox, text[..head].into(), text[head..].into()));
+            return Ok((words[1].into(), text[..head].into(), text[head..].into()));
         }
     }
 
@@ -69,25 +88,25 @@ impl Nats {
         }
     }
 
-    /// Asks all at once and collects the answers by number.
+    /// Asks all at once and collects headers and bodies of the answers by number.
     pub(crate) fn request_all(
         &mut self,
         questions: impl Iterator<Item = (String, String)>,
-    ) -> std::io::Result<BTreeMap<u64, String>> {
+    ) -> std::io::Result<BTreeMap<u64, (String, String)>> {
         let mut answers = BTreeMap::new();
         let mut outstanding = 0;
         for (subject, body) in questions {
             self.ask(&subject, &body)?;
             outstanding += 1;
             if outstanding >= 256 {
-                let (number, _, body) = self.answer()?;
-                answers.insert(number, body);
+                let (number, head, body) = self.answer()?;
+                answers.insert(number, (head, body));
                 outstanding -= 1;
             }
         }
         for _ in 0..outstanding {
-            let (number, _, body) = self.answer()?;
-            answers.insert(number, body);
+            let (number, head, body) = self.answer()?;
+            answers.insert(number, (head, body));
         }
         Ok(answers)
     }
