@@ -1,19 +1,17 @@
 //! Listeners: accept, make a session, spawn its task; and the end of all of them.
 
+use crate::connections::{Connections, Ending};
 use crate::drive::{Drive, Shared};
 use crate::framed::{Front, WebSocketRules};
 use crate::outbox::{Outbox, Overflow};
 use crate::tcp_outlet::TcpOutlet;
 use crate::{Clock, Deadlines};
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 use stele_core::Core;
-use stele_model::{Close, Session};
+use stele_model::Session;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -116,6 +114,8 @@ pub struct Hosted {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// What the others need until their end.
+    below: JoinSet<()>,
 }
 
 /// Lets a task of the host know when to end.
@@ -133,17 +133,14 @@ impl Stop {
 impl Hosted {
     /// Starts the timer; must be called within a tokio runtime with IO and time enabled.
     pub fn start(core: Arc<Core>, clock: Clock) -> Self {
-        let shared = Arc::new(Shared { core, clock, deadlines: Deadlines::default() });
-        let mut hosted =
-            Self { shared: shared.clone(), stop: watch::Sender::new(false), tasks: JoinSet::new() };
-        let mut stop = hosted.stop();
-        hosted.tasks.spawn(async move {
-            tokio::select! {
-                () = shared.deadlines.run(shared.clock) => {}
-                () = stop.stopped() => {}
-            }
-        });
-        hosted
+        let connections = Connections::default();
+        let shared = Arc::new(Shared { core, clock, deadlines: Deadlines::default(), connections });
+        let mut below = JoinSet::new();
+        let timer = shared.clone();
+        below.spawn(async move { timer.deadlines.run(timer.clock).await });
+        let keeper = shared.clone();
+        below.spawn(async move { keeper.connections.give_back_memory().await });
+        Self { shared, stop: watch::Sender::new(false), tasks: JoinSet::new(), below }
     }
 
     /// A stop signal for a task of one's own.
@@ -166,23 +163,33 @@ impl Hosted {
         self.tasks.spawn(accept(self.shared.clone(), listener, self.stop()));
     }
 
-    /// Stops accepting, closes every session with [`Close::Shutdown`], and waits for all tasks.
+    /// Stops accepting, closes every session with [`Close::Shutdown`](stele_model::Close::Shutdown), and waits for all
+    /// tasks.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
+        self.shared.connections.end(Ending::Goodbye);
         while self.tasks.join_next().await.is_some() {}
+        // Nothing is accepted any more.
+        self.shared.connections.ended().await;
+        self.below.shutdown().await;
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        self.shared.connections.end(Ending::Abrupt);
     }
 }
 
 async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
-    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.stopped() => break,
-            Some(_) = connections.join_next() => {}
             accepted = listener.bound.socket.accept() => match accepted {
                 Ok((stream, remote)) => {
+                    // Detached: the task itself is all that an idle connection keeps on the runtime.
                     if let Some(drive) = open(&shared, &listener, stream, remote) {
-                        connections.spawn(run(drive, stop.clone()));
+                        drop(tokio::spawn(drive));
                     }
                 }
                 Err(error) => {
@@ -192,8 +199,6 @@ async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
             }
         }
     }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
 }
 
 fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: SocketAddr) -> Option<Drive> {
@@ -204,24 +209,4 @@ fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: So
     let front = listener.websocket.as_ref().map(|rules| Box::new(Front::new(rules.clone())));
     let outlet = Arc::new(TcpOutlet::new(stream, outbox, front.is_some()));
     Some(Drive::new(shared.clone(), outlet, session, front))
-}
-
-/// The drive, ended by the stop signal.
-async fn run(mut drive: Drive, stop: Stop) {
-    let mut stop = std::pin::pin!(async move {
-        let mut stop = stop;
-        stop.stopped().await;
-    });
-    let mut stopping = false;
-    poll_fn(|cx| {
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
-            stopping = true;
-            drive.close(&Close::Shutdown);
-        }
-        match Pin::new(&mut drive).poll(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await;
 }
