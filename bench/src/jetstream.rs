@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common) -> anyhow::Result<()> {
         || all(&|| peers::stele(common, Wire::Nats, &[]), &windows, messages),
         || all(&|| peers::nats(common, Jetstream::Interval), &windows, messages),
     )?;
-    let (few, windows) = (common.count(40_000), [500]);
+    let (few, windows) = (common.count(5_000), [500]);
     compare(
         common,
         &["500 in flight; nats-server with `sync_interval: always`"],

@@ -22,7 +22,6 @@ pub struct Connection {
     link: Arc<Link>,
     session: Box<dyn Session>,
     state: TurnState,
-    fails_seen: bool,
     stalled: Stalled,
 }
 
@@ -41,7 +40,7 @@ pub type Stalled = Option<Arc<Link>>;
 impl Connection {
     /// A connection over `link`, driven by `session`.
     pub fn new(core: Arc<Core>, link: Arc<Link>, session: Box<dyn Session>) -> Self {
-        Self { core, link, session, state: TurnState::default(), fails_seen: false, stalled: None }
+        Self { core, link, session, state: TurnState::default(), stalled: None }
     }
 
     /// Its shared part.
@@ -62,6 +61,18 @@ impl Connection {
     /// # Errors
     /// The connection is to be closed.
     pub fn receive(
+        &mut self,
+        now: Now,
+        input: &[u8],
+        scratch: &mut Scratch,
+    ) -> (Result<usize, Close>, Stalled) {
+        self.state.pending.borrow_ring(&mut scratch.ring);
+        let received = self.receive_and_answer(now, input, scratch);
+        self.state.pending.return_ring(&mut scratch.ring);
+        received
+    }
+
+    fn receive_and_answer(
         &mut self,
         now: Now,
         input: &[u8],
@@ -95,11 +106,12 @@ impl Connection {
 
     /// As `attend`, for a session that publishes in it: also a receiver to wait for.
     pub fn attend_paced(&mut self, now: Now, scratch: &mut Scratch) -> (Result<Attended, Close>, Stalled) {
-        let attended = self.attend_once(now, scratch);
+        let attended = self.attend_to_all(now, scratch);
+        self.state.pending.return_ring(&mut scratch.ring);
         (attended, self.stalled.take())
     }
 
-    fn attend_once(&mut self, now: Now, scratch: &mut Scratch) -> Result<Attended, Close> {
+    fn attend_to_all(&mut self, now: Now, scratch: &mut Scratch) -> Result<Attended, Close> {
         let inbox = self.link.take_inbox();
         let watched = inbox.watched;
         self.take(now, inbox, scratch)?;
@@ -197,12 +209,12 @@ impl Connection {
             return true;
         }
         self.core.await_commit(&self.link);
-        self.core.journal.durable() == durable && (self.fails_seen || !self.core.has_failed())
+        self.core.journal.durable() == durable && (self.state.fails_seen || !self.core.has_failed())
     }
 
     fn notice_failure(&mut self) {
-        if !self.fails_seen && self.core.has_failed() {
-            self.fails_seen = true;
+        if !self.state.fails_seen && self.core.has_failed() {
+            self.state.fails_seen = true;
             self.state.pending.fail_undurable(self.core.journal.durable(), &Error::Storage);
         }
     }

@@ -72,7 +72,8 @@ pub struct Link {
     pub id: ConnectionId,
     /// Its socket.
     pub outlet: Arc<dyn Outlet>,
-    inbox: Mutex<Inbox>,
+    /// `None`: nothing waits, as in most connections at most times.
+    inbox: Mutex<Option<Box<Inbox>>>,
     awaits_commit: AtomicBool,
 }
 
@@ -95,25 +96,40 @@ impl Link {
 
     /// Hands an answer to the owner and wakes it.
     pub fn complete(&self, ticket: Ticket, outcome: Outcome) {
-        let mut inbox = self.inbox.lock().expect("no panic holds the lock");
-        if inbox.closed {
-            return;
+        let taken = self.with_inbox(|inbox| {
+            if !inbox.closed {
+                inbox.outcomes.push((ticket, outcome));
+            }
+            !inbox.closed
+        });
+        if taken {
+            self.outlet.wake();
         }
-        inbox.outcomes.push((ticket, outcome));
-        drop(inbox);
-        self.outlet.wake();
     }
 
     /// Looks into the inbox under its lock.
     pub fn with_inbox<R>(&self, look: impl FnOnce(&mut Inbox) -> R) -> R {
-        look(&mut self.inbox.lock().expect("no panic holds the lock"))
+        look(self.inbox.lock().expect("no panic holds the lock").get_or_insert_default())
+    }
+
+    /// Answers that wait for the owner.
+    pub fn outcomes_waiting(&self) -> usize {
+        let inbox = self.inbox.lock().expect("no panic holds the lock");
+        inbox.as_ref().map_or(0, |inbox| inbox.outcomes.len())
     }
 
     /// Takes everything that waits.
     pub fn take_inbox(&self) -> Inbox {
         let mut inbox = self.inbox.lock().expect("no panic holds the lock");
-        let closed = inbox.closed;
-        std::mem::replace(&mut *inbox, Inbox { closed, ..Inbox::default() })
+        match inbox.take() {
+            Some(taken) => {
+                if taken.closed {
+                    *inbox = Some(Box::new(Inbox { closed: true, ..Inbox::default() }));
+                }
+                *taken
+            }
+            None => Inbox::default(),
+        }
     }
 }
 

@@ -7,15 +7,28 @@ use stele_model::{Outcome, Ticket};
 /// A connection with more outstanding answers than this is not read from.
 const OUTSTANDING_MAX: usize = 1 << 16;
 
+/// A ring with more places than this is not kept for the next connection.
+const RING_KEPT_MAX: usize = 8192;
+
 /// Tickets of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     tickets: u64,
+    /// `None`: nothing is outstanding, as on an idle connection.
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     /// In turn: the front leaves first.
     ring: VecDeque<(Ticket, Slot)>,
     /// In any order.
     free: Vec<(Ticket, Lsn, Outcome)>,
 }
+
+/// The memory for what waits, kept by a worker while no connection needs it.
+#[derive(Debug, Default)]
+pub(crate) struct Ring(Option<Box<Waiting>>);
 
 #[derive(Debug)]
 enum Slot {
@@ -32,21 +45,23 @@ impl Pending {
     }
 
     pub(crate) fn push_ready(&mut self, ticket: Ticket, lsn: Lsn, outcome: Outcome) {
-        self.ring.push_back((ticket, Slot::Ready(lsn, outcome)));
+        self.waiting().ring.push_back((ticket, Slot::Ready(lsn, outcome)));
     }
 
     pub(crate) fn push_waiting(&mut self, ticket: Ticket) {
-        self.ring.push_back((ticket, Slot::Waiting));
+        self.waiting().ring.push_back((ticket, Slot::Waiting));
     }
 
     pub(crate) fn push_free(&mut self, ticket: Ticket, lsn: Lsn, outcome: Outcome) {
-        self.free.push((ticket, lsn, outcome));
+        self.waiting().free.push((ticket, lsn, outcome));
     }
 
     /// An answer came through the link. Gives it back when it need not wait for its turn.
     pub(crate) fn arrived(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Outcome> {
-        let slot =
-            self.ring.iter_mut().find(|(waiting, slot)| *waiting == ticket && matches!(slot, Slot::Waiting));
+        let slot = self.waiting.as_mut().and_then(|waiting| {
+            let awaits = |slot: &&mut (Ticket, Slot)| slot.0 == ticket && matches!(slot.1, Slot::Waiting);
+            waiting.ring.iter_mut().find(awaits)
+        });
         match slot {
             Some((_, slot)) => {
                 *slot = Slot::Ready(Lsn(0), outcome);
@@ -58,64 +73,89 @@ impl Pending {
 
     /// Withdraws a request: nothing is told for it any more.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        self.ring.retain(|(other, _)| *other != ticket);
-        self.free.retain(|(other, ..)| *other != ticket);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.ring.retain(|(other, _)| *other != ticket);
+            waiting.free.retain(|(other, ..)| *other != ticket);
+        }
     }
 
     /// The next answer that may be told now.
     pub(crate) fn pop(&mut self, durable: Lsn) -> Option<(Ticket, Outcome)> {
-        if let Some(index) = self.free.iter().position(|(_, lsn, _)| *lsn <= durable) {
-            let (ticket, _, outcome) = self.free.remove(index);
+        let Waiting { ring, free } = &mut **self.waiting.as_mut()?;
+        if let Some(index) = free.iter().position(|(_, lsn, _)| *lsn <= durable) {
+            let (ticket, _, outcome) = free.remove(index);
             return Some((ticket, outcome));
         }
-        match self.ring.front()? {
+        match ring.front()? {
             (_, Slot::Ready(lsn, _)) if *lsn <= durable => {}
             _ => return None,
         }
-        let Some((ticket, Slot::Ready(_, outcome))) = self.ring.pop_front() else { return None };
-        if self.ring.is_empty() && self.ring.capacity() > 64 {
-            self.ring = VecDeque::new();
-        }
+        let Some((ticket, Slot::Ready(_, outcome))) = ring.pop_front() else { return None };
         Some((ticket, outcome))
+    }
+
+    /// Takes the worker's memory for the time of a turn, where it has none of its own.
+    pub(crate) fn borrow_ring(&mut self, ring: &mut Ring) {
+        if self.waiting.is_none() {
+            self.waiting = ring.0.take();
+        }
+    }
+
+    /// Gives memory to the worker, where nothing is outstanding: an idle connection keeps none.
+    pub(crate) fn return_ring(&mut self, ring: &mut Ring) {
+        if !self.is_empty() {
+            return;
+        }
+        let Some(returned) = self.waiting.take() else { return };
+        let kept = ring.0.as_ref().map_or(0, |kept| kept.ring.capacity());
+        if (kept..=RING_KEPT_MAX).contains(&returned.ring.capacity()) {
+            ring.0 = Some(returned);
+        }
     }
 
     /// Waits for the journal to become durable?
     pub(crate) fn waits_for_journal(&self) -> bool {
-        !self.free.is_empty() || matches!(self.ring.front(), Some((_, Slot::Ready(..))))
+        self.waiting.as_ref().is_some_and(|waiting| {
+            !waiting.free.is_empty() || matches!(waiting.ring.front(), Some((_, Slot::Ready(..))))
+        })
     }
 
     /// Does some answer have to come in turn?
     pub(crate) fn has_in_turn(&self) -> bool {
-        !self.ring.is_empty()
+        self.waiting.as_ref().is_some_and(|waiting| !waiting.ring.is_empty())
     }
 
     /// Is anything outstanding?
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.is_empty() && self.free.is_empty()
+        self.outstanding() == 0
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.ring.len() + self.free.len() >= OUTSTANDING_MAX
+        self.outstanding() >= OUTSTANDING_MAX
     }
 
     /// The log failed: what was not durable fails with it.
     pub(crate) fn fail_undurable(&mut self, durable: Lsn, failure: &stele_model::Error) {
-        for (_, slot) in &mut self.ring {
-            if let Slot::Ready(lsn, outcome) = slot
-                && *lsn > durable
-            {
-                *slot = {
-                    let _ = outcome;
-                    Slot::Ready(Lsn(0), Outcome::Failed(failure.clone()))
-                };
+        let Some(waiting) = &mut self.waiting else { return };
+        for (_, slot) in &mut waiting.ring {
+            if matches!(slot, Slot::Ready(lsn, _) if *lsn > durable) {
+                *slot = Slot::Ready(Lsn(0), Outcome::Failed(failure.clone()));
             }
         }
-        for (_, lsn, outcome) in &mut self.free {
+        for (_, lsn, outcome) in &mut waiting.free {
             if *lsn > durable {
                 *lsn = Lsn(0);
                 *outcome = Outcome::Failed(failure.clone());
             }
         }
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
+
+    fn outstanding(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.ring.len() + waiting.free.len())
     }
 }
 
@@ -146,6 +186,21 @@ mod tests {
         assert_eq!(popped(&mut pending, 10), [2, 3]);
         assert_eq!(popped(&mut pending, 20), [4]);
         assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn memory_is_lent_while_something_waits() {
+        let (mut ring, mut first, mut second) = (Ring::default(), Pending::default(), Pending::default());
+        for pending in [&mut first, &mut second] {
+            pending.borrow_ring(&mut ring);
+            pending.push_ready(Ticket(1), Lsn(1), appended(0));
+            pending.return_ring(&mut ring);
+        }
+        assert!(ring.0.is_none(), "both wait");
+        assert_eq!((popped(&mut first, 1), popped(&mut second, 1)), (vec![1], vec![1]));
+        first.return_ring(&mut ring);
+        second.return_ring(&mut ring);
+        assert!(ring.0.is_some() && first.waiting.is_none() && second.waiting.is_none());
     }
 
     #[test]

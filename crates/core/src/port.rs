@@ -29,6 +29,8 @@ pub(crate) struct TurnState {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) pending: Pending,
     pub(crate) watches: bool,
+    /// The log's failure has been told.
+    pub(crate) fails_seen: bool,
 }
 
 /// The core's side of one turn.
@@ -64,7 +66,7 @@ impl<'a, 'c> TurnPort<'a, 'c> {
     where
         'a: 'c,
     {
-        let Scratch { output, arena, encode, cache, random, run, captured } = scratch;
+        let Scratch { output, arena, encode, cache, random, run, captured, ring: _ } = scratch;
         cache.refresh(&core.router);
         let port = Self {
             core,

@@ -1,5 +1,6 @@
 //! A worker's memory for one turn at a time, used again by the next.
 
+use crate::pending::Ring;
 use crate::router::{MatchCache, MatchSet};
 use bumpalo::Bump;
 use bytes::Bytes;
@@ -20,6 +21,7 @@ pub struct Scratch {
     pub(crate) random: u64,
     pub(crate) run: Vec<Message<'static>>,
     pub(crate) captured: Vec<Captured<'static>>,
+    pub(crate) ring: Ring,
 }
 
 /// A message that at least one stream or stored session keeps, until the end of the run.

@@ -23,7 +23,7 @@ pub(crate) struct Front {
     /// `None`: the handshake is not done.
     decoder: Option<FrameDecoder>,
     /// Bytes that are no whole request or frame header yet.
-    raw: Vec<u8>,
+    raw: Box<[u8]>,
 }
 
 /// What came of bytes from the socket.
@@ -36,13 +36,13 @@ pub(crate) struct Decoded {
 
 impl Front {
     pub(crate) fn new(rules: Arc<WebSocketRules>) -> Self {
-        Self { rules, decoder: None, raw: Vec::new() }
+        Self { rules, decoder: None, raw: Box::default() }
     }
 
     /// Appends the session's bytes to `data`.
     pub(crate) fn receive(&mut self, input: &[u8], data: &mut Vec<u8>) -> Decoded {
         let mut decoded = Decoded { replies: Vec::new(), ends: false };
-        let mut raw = std::mem::take(&mut self.raw);
+        let mut raw = std::mem::take(&mut self.raw).into_vec();
         let input = if raw.is_empty() {
             input
         } else {
@@ -66,7 +66,7 @@ impl Front {
             decoded.ends = received.end.is_some();
         }
         if start < input.len() {
-            self.raw = input[start..].to_vec();
+            self.raw = input[start..].into();
         }
         decoded
     }

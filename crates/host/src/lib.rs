@@ -10,6 +10,7 @@
 //! freed when empty, and an outbox is empty unless its socket refused bytes.
 
 mod clock;
+mod connections;
 mod deadlines;
 mod drive;
 mod framed;

@@ -1,20 +1,18 @@
 //! Listeners: accept, make a session, spawn its task; and the end of all of them.
 
+use crate::connections::{Connections, Ending};
 use crate::drive::Drive;
 use crate::framed::{Front, WebSocketRules};
 use crate::outbox::{Outbox, Overflow};
 use crate::tcp_outlet::TcpOutlet;
 use crate::unfinished::Unfinished;
 use crate::{Clock, Deadlines};
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 use stele_core::Core;
-use stele_model::{Close, Session};
+use stele_model::Session;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -117,6 +115,7 @@ pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
     pub(crate) clock: Clock,
     pub(crate) deadlines: Deadlines,
+    pub(crate) connections: Connections,
     pub(crate) unfinished: Arc<Unfinished>,
 }
 
@@ -125,8 +124,8 @@ pub struct Hosted {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
-    /// Runs until all tasks have ended: connections that close have deadlines, too.
-    timer: JoinSet<()>,
+    /// What the others need until their end.
+    below: JoinSet<()>,
 }
 
 /// Lets a task of the host know when to end.
@@ -144,12 +143,19 @@ impl Stop {
 impl Hosted {
     /// Starts the timer; must be called within a tokio runtime with IO and time enabled.
     pub fn start(core: Arc<Core>, clock: Clock) -> Self {
-        let shared =
-            Arc::new(Shared { core, clock, deadlines: Deadlines::default(), unfinished: Arc::default() });
-        let mut timer = JoinSet::new();
-        let timed = shared.clone();
-        timer.spawn(async move { timed.deadlines.run(timed.clock).await });
-        Self { shared, stop: watch::Sender::new(false), tasks: JoinSet::new(), timer }
+        let shared = Arc::new(Shared {
+            core,
+            clock,
+            deadlines: Deadlines::default(),
+            connections: Connections::default(),
+            unfinished: Arc::default(),
+        });
+        let mut below = JoinSet::new();
+        let timer = shared.clone();
+        below.spawn(async move { timer.deadlines.run(timer.clock).await });
+        let keeper = shared.clone();
+        below.spawn(async move { keeper.connections.give_back_memory().await });
+        Self { shared, stop: watch::Sender::new(false), tasks: JoinSet::new(), below }
     }
 
     /// A stop signal for a task of one's own.
@@ -172,24 +178,33 @@ impl Hosted {
         self.tasks.spawn(accept(self.shared.clone(), listener, self.stop()));
     }
 
-    /// Stops accepting, closes every session with [`Close::Shutdown`], and waits for all tasks.
+    /// Stops accepting, closes every session with [`Close::Shutdown`](stele_model::Close::Shutdown), and waits for all
+    /// tasks.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
+        self.shared.connections.end(Ending::Goodbye);
         while self.tasks.join_next().await.is_some() {}
-        self.timer.shutdown().await;
+        // Nothing is accepted any more.
+        self.shared.connections.ended().await;
+        self.below.shutdown().await;
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        self.shared.connections.end(Ending::Abrupt);
     }
 }
 
 async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
-    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.stopped() => break,
-            Some(_) = connections.join_next() => {}
             accepted = listener.bound.socket.accept() => match accepted {
                 Ok((stream, remote)) => {
+                    // Detached: the task itself is all that an idle connection keeps on the runtime.
                     if let Some(drive) = open(&shared, &listener, stream, remote) {
-                        connections.spawn(run(drive, stop.clone()));
+                        drop(tokio::spawn(drive));
                     }
                 }
                 Err(error) => {
@@ -199,8 +214,6 @@ async fn accept(shared: Arc<Shared>, listener: Listener, mut stop: Stop) {
             }
         }
     }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
 }
 
 fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: SocketAddr) -> Option<Drive> {
@@ -211,24 +224,4 @@ fn open(shared: &Arc<Shared>, listener: &Listener, stream: TcpStream, remote: So
     let front = listener.websocket.as_ref().map(|rules| Box::new(Front::new(rules.clone())));
     let outlet = Arc::new(TcpOutlet::new(stream, outbox, front.is_some()));
     Some(Drive::new(shared.clone(), outlet, session, front))
-}
-
-/// The drive, ended by the stop signal.
-async fn run(mut drive: Drive, stop: Stop) {
-    let mut stop = std::pin::pin!(async move {
-        let mut stop = stop;
-        stop.stopped().await;
-    });
-    let mut stopping = false;
-    poll_fn(|cx| {
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
-            stopping = true;
-            drive.close(&Close::Shutdown);
-        }
-        match Pin::new(&mut drive).poll(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await;
 }

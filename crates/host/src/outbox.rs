@@ -59,7 +59,8 @@ struct State {
     dropped: u64,
     owner: Option<Waker>,
     /// Publishers that wait for room.
-    stalled: Vec<Waker>,
+    #[expect(clippy::box_collection, reason = "nearly always none: 16 bytes less in each connection")]
+    stalled: Option<Box<Vec<Waker>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Outbox {
                 queue_bytes_max,
                 dropped: 0,
                 owner: None,
-                stalled: Vec::new(),
+                stalled: None,
             }),
         }
     }
@@ -214,7 +215,7 @@ impl Outbox {
         if state.ended != Ended::No || state.queued() < QUEUED_STALL_BYTES {
             return false;
         }
-        state.stalled.push(waker.clone());
+        state.stalled.get_or_insert_default().push(waker.clone());
         true
     }
 
@@ -277,7 +278,7 @@ impl State {
     /// The owner's buffer comes back, in front of what others queued meanwhile.
     fn put_back(&mut self, mut buffer: Vec<u8>, written: usize) {
         if written == buffer.len() {
-            if self.queue.is_empty() && buffer.capacity() <= KEPT_BYTES_MAX && !self.stalled.is_empty() {
+            if self.queue.is_empty() && buffer.capacity() <= KEPT_BYTES_MAX && self.stalled.is_some() {
                 buffer.clear();
                 self.queue = buffer;
             }
@@ -314,7 +315,7 @@ impl State {
     }
 
     fn release_stalled(&mut self) {
-        for waker in std::mem::take(&mut self.stalled) {
+        for waker in self.stalled.take().into_iter().flat_map(|stalled| *stalled) {
             waker.wake();
         }
     }

@@ -54,7 +54,8 @@ impl Opening {
         let expiry_s = expiry_asked.min(settings.session_expiry_max_s);
         let keep_alive_s = imposed_keep_alive(settings, connect.keep_alive_seconds);
         let command = SessionCommand::Open {
-            client: client.clone(),
+            // A shared name costs an idle connection more than its copy.
+            client: Bytes::copy_from_slice(&client),
             clean: connect.clean_start,
             expiry_s,
             // The core publishes it only if this process cannot: a session that ends with its connection needs none.

@@ -22,14 +22,21 @@ use stele_model::{
 /// What came from the client and is not finished.
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
-    /// Topics by alias − 1.
-    aliases: Vec<Option<Box<str>>>,
-    /// Packet ids of QoS 2 publishes that came, until PUBREL.
-    received: BTreeSet<u16>,
+    /// What most clients never need.
+    rare: Option<Box<Rare>>,
     /// QoS 1 publishes without PUBACK.
     unacknowledged: usize,
     /// What follows the answers of the core, by rising tickets.
     waiting: VecDeque<(Ticket, Then)>,
+}
+
+/// What comes of QoS 2, of aliases, and of refusals.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Topics by alias − 1.
+    aliases: Vec<Option<Box<str>>>,
+    /// Packet ids of QoS 2 publishes that came, until PUBREL.
+    received: BTreeSet<u16>,
     /// Some earlier ticket of the message that is next was refused.
     refused: Option<Error>,
 }
@@ -59,7 +66,31 @@ impl Inbound {
 
     /// Packet ids that an earlier connection of the session left.
     pub(super) fn resume(&mut self, claimed: Vec<u16>) {
-        self.received = claimed.into_iter().collect();
+        if !claimed.is_empty() {
+            self.rare().received = claimed.into_iter().collect();
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// A QoS 2 publish with this id came, and no PUBREL yet.
+    fn has_received(&self, packet_id: PacketId) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.received.contains(&packet_id.get()))
+    }
+
+    /// False: there was none.
+    fn forget_received(&mut self, packet_id: PacketId) -> bool {
+        self.rare.as_mut().is_some_and(|rare| rare.received.remove(&packet_id.get()))
+    }
+
+    fn received_count(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.received.len())
+    }
+
+    fn take_refused(&mut self) -> Option<Error> {
+        self.rare.as_mut().and_then(|rare| rare.refused.take())
     }
 
     fn take(&mut self, ticket: Ticket) -> Option<Then> {
@@ -151,13 +182,14 @@ impl Live {
         }
         let index = usize::from(alias) - 1;
         if let Some(topic) = packet.topic {
-            if self.inbound.aliases.len() <= index {
-                self.inbound.aliases.resize(index + 1, None);
+            let aliases = &mut self.inbound.rare().aliases;
+            if aliases.len() <= index {
+                aliases.resize(index + 1, None);
             }
-            self.inbound.aliases[index] = Some(topic.as_str().into());
+            aliases[index] = Some(topic.as_str().into());
             return Ok(topic);
         }
-        match self.inbound.aliases.get(index) {
+        match self.inbound.rare.as_ref().and_then(|rare| rare.aliases.get(index)) {
             Some(Some(topic)) => Ok(TopicName::trusted(arena.alloc_str(topic))),
             _ => fault(ReasonCode::PROTOCOL_ERROR, "unknown topic alias (MQTT 5 §3.3.4)"),
         }
@@ -165,20 +197,20 @@ impl Live {
 
     /// Counts a QoS 1 or 2 publish; false for one that was received before.
     fn admit(&mut self, settings: &MqttSettings, qos: Qos, packet_id: PacketId) -> Result<bool, Rejection> {
-        if qos == Qos::ExactlyOnce && self.inbound.received.contains(&packet_id.get()) {
+        if qos == Qos::ExactlyOnce && self.inbound.has_received(packet_id) {
             // Never twice (MQTT-4.3.3-10). While the first one is being stored, its PUBREC serves both.
             if !self.inbound.awaits_pubrec(packet_id) {
                 self.ack(|ack, version, out| ack.encode_pubrec(version, out), packet_id, ReasonCode::SUCCESS);
             }
             return Ok(false);
         }
-        let in_flight = self.inbound.unacknowledged + self.inbound.received.len();
+        let in_flight = self.inbound.unacknowledged + self.inbound.received_count();
         if in_flight >= usize::from(settings.receive_max.max(1)) {
             let text = "more publishes in flight than the receive maximum (MQTT-3.3.4-7)";
             return Err(Rejection::fault(self.version, ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, text));
         }
         if qos == Qos::ExactlyOnce {
-            self.inbound.received.insert(packet_id.get());
+            self.inbound.rare().received.insert(packet_id.get());
         } else {
             self.inbound.unacknowledged += 1;
         }
@@ -229,7 +261,7 @@ impl Live {
             }
             Qos::ExactlyOnce => {
                 if reason.is_error() {
-                    self.inbound.received.remove(&packet_id.get());
+                    self.inbound.forget_received(packet_id);
                 }
                 self.ack(|ack, version, out| ack.encode_pubrec(version, out), packet_id, reason);
             }
@@ -246,7 +278,7 @@ impl Live {
     }
 
     pub(super) fn on_pubrel(&mut self, packet_id: PacketId, turn: &mut Turn<'_, '_>) {
-        let known = self.inbound.received.remove(&packet_id.get());
+        let known = self.inbound.forget_received(packet_id);
         if known && self.is_stored() {
             let command = SessionCommand::Release { client: self.client.clone(), packet: packet_id.get() };
             let ticket = turn.request(Request::Session(command), Order::InTurn);
@@ -280,10 +312,12 @@ impl Live {
             return Err(Rejection::Close(Close::TakenOver));
         }
         if matches!(then, Then::More) {
-            self.inbound.refused = self.inbound.refused.take().or(failure);
+            if let Some(failure) = failure {
+                self.inbound.rare().refused.get_or_insert(failure);
+            }
             return Ok(());
         }
-        let refused = self.inbound.refused.take().or(failure);
+        let refused = self.inbound.take_refused().or(failure);
         if let Some(error) = &refused
             && self.version != Version::V5
             && !is_policy(error)

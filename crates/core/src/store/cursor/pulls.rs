@@ -71,7 +71,7 @@ impl WaitingPull {
     /// Can the receiver take more at the moment?
     pub(crate) fn has_credit(&self) -> bool {
         let link = &self.caller.link;
-        link.outlet.queued() < QUEUED_MAX && link.with_inbox(|inbox| inbox.outcomes.len() < OUTCOMES_MAX)
+        link.outlet.queued() < QUEUED_MAX && link.outcomes_waiting() < OUTCOMES_MAX
     }
 
     /// Sends what is ready, and the end where there is one.

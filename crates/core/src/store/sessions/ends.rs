@@ -23,7 +23,7 @@ impl Sessions {
         self.holds(caller, client)?;
         self.clients.remove(&caller.link.id);
         self.waiting.remove(client);
-        let Some(Holder { sent_below, .. }) = self.holders.remove(client) else {
+        let Some(Holder { sent_below, .. }) = self.holders.remove(&client[..]) else {
             return Ok(SessionReply::Done);
         };
         let Some(session) = self.state.sessions.get(&client[..]) else { return Ok(SessionReply::Done) };
@@ -53,6 +53,7 @@ impl Sessions {
         let Some(client) = self.clients.get(&link).cloned() else { return };
         let Some(holder) = self.holders.get(&client) else { return };
         let caller = holder.caller.clone();
+        let client = Bytes::copy_from_slice(&client);
         if let Err(error) = self.detach(context, now, &caller, &client, None, false) {
             tracing::error!(%error, "the end of a session's connection could not be written");
         }

@@ -41,8 +41,8 @@ use stele_model::{
 pub(crate) struct Sessions {
     pub(super) state: State,
     /// Who has a session now, stored or not, by client id.
-    holders: BTreeMap<Bytes, Holder>,
-    clients: BTreeMap<ConnectionId, Bytes>,
+    holders: BTreeMap<Arc<[u8]>, Holder>,
+    clients: BTreeMap<ConnectionId, Arc<[u8]>>,
     /// Questions for queues that were empty.
     waiting: BTreeMap<Bytes, Waiting>,
     /// Clients whose queues grew since the last commit.
@@ -195,6 +195,7 @@ impl Sessions {
                 .filter(|(_, entry)| entry.progress == Progress::Received);
             opened.received = received.map(|(ordinal, _)| ordinal).collect();
         }
+        let client: Arc<[u8]> = (&client[..]).into();
         self.clients.insert(caller.link.id, client.clone());
         self.holders.insert(client, Holder { caller: caller.clone(), sent_below: 0 });
         Ok(SessionReply::Opened(Box::new(opened)))
@@ -203,7 +204,7 @@ impl Sessions {
     /// An older holder hears that it is none any more.
     fn take_over(&mut self, context: &mut Context, client: &Bytes, ended: bool) -> bool {
         self.waiting.remove(client);
-        let Some(holder) = self.holders.remove(client) else { return false };
+        let Some(holder) = self.holders.remove(&client[..]) else { return false };
         self.clients.remove(&holder.caller.link.id);
         let outcome = Outcome::Session(SessionReply::TakenOver { ended });
         context.answers.push((holder.caller.link, holder.caller.ticket, outcome));
