@@ -12,7 +12,18 @@ pub struct RecordOrigin {
     /// Its offset in the partition.
     pub offset: Offset,
     /// Where its batch stands in the journal: a stored subscription that was made behind it does not get the record.
+    /// [`Self::IN_MEMORY`] for a stream that is not in the journal.
     pub position: u64,
+}
+
+impl RecordOrigin {
+    /// The position of records that a restart forgets; their offsets may come again after it.
+    pub const IN_MEMORY: u64 = u64::MAX;
+
+    /// Does the record outlive a restart?
+    pub fn is_kept(&self) -> bool {
+        self.position != Self::IN_MEMORY
+    }
 }
 
 /// A durable record that somebody beside its topic's readers wants.

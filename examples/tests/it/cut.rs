@@ -1,6 +1,8 @@
 //! A TCP proxy that can fall silent without closing: what a client sees when its network is gone.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 pub(crate) struct Cut {
     address: SocketAddr,
     silent: watch::Sender<bool>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Cut {
@@ -18,20 +21,28 @@ impl Cut {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (silent, state) = watch::channel(false);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = connections.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(server).await else { continue };
+                count.fetch_add(1, Ordering::Relaxed);
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
                 tokio::spawn(forward(from_client, to_server, state.clone()));
                 tokio::spawn(forward(from_server, to_client, state.clone()));
             }
         });
-        Self { address, silent }
+        Self { address, silent, connections }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many it has forwarded so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// While silent, nothing is forwarded and nothing is closed; what was sent meanwhile arrives afterwards.

@@ -50,6 +50,22 @@ impl Target {
         Some(target)
     }
 
+    /// One stele with every wire; none where the real servers are tested, which have one wire each.
+    pub(crate) fn across() -> Option<Self> {
+        if Self::across_is_skipped() {
+            return None;
+        }
+        Self::start(&[Wire::Nats, Wire::JetStream, Wire::Kafka, Wire::Mqtt])
+    }
+
+    /// Whether [`Target::across`] gives none, which is then noted.
+    pub(crate) fn across_is_skipped() -> bool {
+        if peers() {
+            skip("no other server speaks every wire");
+        }
+        peers()
+    }
+
     /// Addresses for servers that do not run yet.
     pub(crate) fn reserve(wires: &[Wire]) -> Option<Self> {
         if !peers()

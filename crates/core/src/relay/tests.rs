@@ -139,6 +139,22 @@ fn many_records_of_many_partitions_come_in_the_order_of_each() {
 }
 
 #[test]
+fn a_stream_in_memory_is_relayed_too() {
+    let mut world = World::new();
+    world.create(StreamSpec { storage: Storage::Memory, ..world::topic("t", &["t"]) });
+    world.session("c", "t");
+    let live = world.receiver("t");
+    world.produce("t", 0, &[(None, Some("1"))]);
+    world.settle();
+    assert_eq!((live.heard().as_str(), world.queue("c")), ("t 1 = 1\n", vec!["1".to_owned()]));
+    // Its offsets begin anew.
+    let mut again = world.reopened();
+    again.produce("t", 0, &[(None, Some("2"))]);
+    again.settle();
+    assert_eq!(again.queue("c"), ["1", "2"]);
+}
+
+#[test]
 fn a_stored_session_gets_a_record_once_whatever_crashes() {
     let mut world = World::new();
     world.topic("t", &["home.>"], 1);

@@ -221,7 +221,8 @@ impl Shard {
         let Self { streams, context, .. } = self;
         let Some(stream) = streams.get(&key.0) else { return from };
         let Ok(partition) = stream.partition(key.1) else { return from };
-        let position = |entry: &BatchEntry| if stream.is_volatile() { u64::MAX } else { entry.position };
+        let position =
+            |entry: &BatchEntry| if stream.is_volatile() { RecordOrigin::IN_MEMORY } else { entry.position };
         let shard = context.shard;
         each_wanted(partition, from, wants, &mut |offset, entry| {
             if collected.is_full() {

@@ -6,23 +6,38 @@ use stele_model::{Header, StoredRecord};
 /// The reserved header for a record's key, where it is not the subject.
 pub(super) const KEY: &[u8] = b"Stele-Key";
 
+/// The reserved header for a producer's timestamp: milliseconds since 1970, in decimal.
+const TIMESTAMP: &[u8] = b"Stele-Timestamp";
+
 /// Appends the block of a stored record, then `extra` pairs; nothing when there is neither.
 ///
-/// A null value in a bucket shows as `KV-Operation: DEL` (semantics 34), a Kafka key that is not the subject as
-/// `Stele-Key`, what a block cannot hold as `Stele-Raw` (semantics 36).
+/// A null value shows as `Stele-Null`, in a bucket as `KV-Operation: DEL` (semantics 34), a Kafka key that is not the
+/// subject as `Stele-Key`, a producer's timestamp that is not the time of the append as `Stele-Timestamp`, what a block
+/// cannot hold as `Stele-Raw` (semantics 36).
 pub fn write_record_block(record: &StoredRecord, extra: &[Header<'_>], out: &mut Vec<u8>) {
     let mut added: Vec<Header<'_>> = Vec::new();
     if let Some(key) = record.key.as_ref().filter(|key| *key != &record.subject) {
         added.push((KEY, Some(key)));
     }
-    if record.value.is_none()
-        && record.subject.starts_with(b"$KV.")
-        && record.headers().get(b"KV-Operation").is_none()
-    {
-        added.push((b"KV-Operation", Some(b"DEL")));
+    let timestamp = record.wire_time_ms.to_string();
+    if record.wire_time_ms != i64::try_from(record.append_time_ns / 1_000_000).unwrap_or(i64::MAX) {
+        added.push((TIMESTAMP, Some(timestamp.as_bytes())));
+    }
+    let mark: Header<'_> = match record.subject.starts_with(b"$KV.") {
+        true => (b"KV-Operation", Some(b"DEL")),
+        false => (headers::NULL, Some(b"1")),
+    };
+    if record.value.is_none() && !is_marked(record, mark.0) {
+        added.push(mark);
     }
     added.extend_from_slice(extra);
     headers::write(&record.headers(), &added, out);
+}
+
+/// Do its own headers say that its value is null? A NATS block that says so is kept whole.
+fn is_marked(record: &StoredRecord, mark: &[u8]) -> bool {
+    let block = record.headers().get(headers::BLOCK).flatten();
+    record.headers().get(mark).is_some() || block.is_some_and(|block| headers::get(block, mark).is_some())
 }
 
 #[cfg(test)]
@@ -59,6 +74,9 @@ mod tests {
         let mut keyed = record(&[0], Some(b"v"));
         keyed.key = Some(Bytes::from_static(b"k"));
         assert_eq!(block(&keyed, &[]), "NATS/1.0\r\nStele-Key: k\r\n\r\n");
+        let mut timed = record(&[0], None);
+        (timed.subject, timed.key, timed.wire_time_ms) = (Bytes::from_static(b"t"), None, 77);
+        assert_eq!(block(&timed, &[]), "NATS/1.0\r\nStele-Timestamp: 77\r\nStele-Null: 1\r\n\r\n");
     }
 
     #[test]
@@ -71,7 +89,8 @@ mod tests {
             b"NATS/1.0\r\n\r\n",
         ] {
             let raw = record_headers(nats);
-            let mut stored = record(&raw, None);
+            let null = headers::get(nats, headers::NULL).is_some();
+            let mut stored = record(&raw, (!null).then_some(b"v"));
             stored.subject = Bytes::from_static(b"a");
             stored.key = None;
             assert_eq!(block(&stored, &[]).as_bytes(), nats);

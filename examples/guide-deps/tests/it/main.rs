@@ -1,5 +1,6 @@
 //! The tests of `examples/`, with the versions that the guide prints.
 #![forbid(unsafe_code)]
+#![allow(dead_code, reason = "some of it is for tests beyond the guide")]
 
 #[path = "../../../tests/it/cut.rs"]
 mod cut;

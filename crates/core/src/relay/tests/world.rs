@@ -168,8 +168,10 @@ impl World {
     }
 
     pub(super) fn topic(&self, name: &str, subjects: &[&str], partitions: u32) {
-        let spec =
-            StreamSpec { partitions, made_by: Wire::Kafka, acknowledges: false, ..spec(name, subjects) };
+        self.create(StreamSpec { partitions, ..topic(name, subjects) });
+    }
+
+    pub(super) fn create(&self, spec: StreamSpec) {
         let answer = self.ask(Request::Stream(StreamCommand::Create(Box::new(spec))));
         assert!(matches!(answer, Answer::Ready { outcome: Outcome::Stream(_), .. }), "{answer:?}");
     }
@@ -270,4 +272,9 @@ impl World {
             .map(|message| String::from_utf8(message.record.value.clone().unwrap().into()).unwrap())
             .collect()
     }
+}
+
+/// A specification as a Kafka client's topic has it.
+pub(super) fn topic(name: &str, subjects: &[&str]) -> StreamSpec {
+    StreamSpec { made_by: Wire::Kafka, acknowledges: false, ..spec(name, subjects) }
 }

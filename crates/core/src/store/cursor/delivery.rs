@@ -2,6 +2,7 @@
 
 use super::machine::Cursor;
 use super::pending::Held;
+use super::pulls::WaitingPull;
 use crate::store::context::Context;
 use crate::store::stream::{Partition, Stream};
 use bytes::Bytes;
@@ -201,10 +202,14 @@ impl Cursor {
         false
     }
 
-    /// Gives a delivery to the first pull; it goes to the end of the line, or is complete.
+    /// Gives a delivery to the first pull; it goes to the end of the line, or is complete. What its connection got through
+    /// another pull leaves first: a client with overlapping pulls reads all of them in one row.
     fn hand(&mut self, context: &mut Context, now: Now, delivered: Delivered, size: u64) {
         let last = (self.delivered.0, self.delivered.1);
         let Some(mut pull) = self.pulls.pop_front() else { return };
+        let before =
+            |other: &&mut WaitingPull| !other.ready.is_empty() && other.caller.link.id == pull.caller.link.id;
+        self.pulls.iter_mut().filter(before).for_each(|other| other.send(context, now, last, None));
         pull.ready.push(delivered);
         pull.served = true;
         pull.batch_left = pull.batch_left.saturating_sub(1);

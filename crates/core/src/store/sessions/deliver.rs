@@ -83,7 +83,7 @@ impl Sessions {
 
     /// Is the record in the queues already?
     fn is_relayed(&self, origin: Option<&RecordOrigin>) -> bool {
-        origin.is_some_and(|origin| {
+        origin.filter(|origin| origin.is_kept()).is_some_and(|origin| {
             let relayed = self.state.relayed.get(&(origin.shard, origin.log));
             relayed.is_some_and(|relayed| origin.offset < *relayed)
         })

@@ -177,7 +177,7 @@ impl State {
         length: u32,
     ) -> Vec<Arc<[u8]>> {
         self.next = self.next.max(message.number + 1);
-        if let Some(origin) = origin {
+        if let Some(origin) = origin.filter(|origin| origin.is_kept()) {
             self.relayed.insert((origin.shard, origin.log), origin.offset + 1);
         }
         let mut takers = Vec::new();

@@ -60,3 +60,28 @@ fn whoever_saw_an_acknowledgement_finds_the_record() {
     world.pull("C", 5, |pull| pull.no_wait = true);
     assert_eq!(world.got().0.len(), 3);
 }
+
+#[test]
+fn overlapping_pulls_of_a_client_give_one_row() {
+    let mut world = World::new();
+    world.create(spec("S", &["a.>"]));
+    world.put(cursor("C"), PutMode::Create).unwrap();
+    for _ in 0..2 {
+        world.pull("C", 4, |_| ());
+    }
+    for _ in 0..7 {
+        store_unseen(&mut world);
+    }
+    world.sync();
+    let delivered = world.outcomes().into_iter().filter_map(|(ticket, outcome)| match outcome {
+        Outcome::Delivered(delivery) => Some((ticket, delivery.records)),
+        _ => None,
+    });
+    let rows: Vec<(Ticket, u64)> = delivered
+        .flat_map(|(ticket, records)| {
+            records.into_iter().map(move |delivered| (ticket, delivered.record.offset))
+        })
+        .collect();
+    assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), (0..7).collect::<Vec<_>>());
+    assert!(rows.iter().any(|row| row.0 != rows[0].0), "both pulls got some");
+}

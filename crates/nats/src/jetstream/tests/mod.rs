@@ -184,7 +184,7 @@ pub(super) fn record(offset: u64, subject: &'static str, value: &'static str) ->
     StoredRecord {
         offset,
         append_time_ns: NOW.wall_ns,
-        wire_time_ms: 0,
+        wire_time_ms: (NOW.wall_ns / 1_000_000) as i64,
         subject: Bytes::from_static(subject.as_bytes()),
         key: None,
         headers_raw: Bytes::from_static(&[0]),
