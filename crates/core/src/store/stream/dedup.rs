@@ -88,12 +88,15 @@ impl Dedup {
 mod tests {
     use super::*;
 
+    fn at(clock: &ShardClock, now_ns: u64) -> Window<'_> {
+        Window { clock, span_ns: 50, now_ns }
+    }
+
     #[test]
     fn remembers_for_the_window_and_never_less() {
         let mut dedup = Dedup::default();
         let mut clock = ShardClock::default();
         let (a, b) = (hash(b"a"), hash(b"b"));
-        let at = |clock, now_ns| Window { clock, span_ns: 50, now_ns };
         dedup.note(a, (0, 1), &at(&clock, 100));
         assert_eq!(dedup.find(a, &at(&clock, 149)), Some((0, 1)));
         assert_eq!(dedup.find(a, &at(&clock, 150)), None);
