@@ -1,6 +1,6 @@
 //! What subscribers were given: work queues and MQTT sessions.
 
-use super::{Check, Ledger, MessageId};
+use super::{Check, Ledger, LogName, MessageId};
 use crate::clients::nats::SENSORS;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,6 +80,11 @@ impl Ledger {
         for inbox in self.deliveries.sessions.values_mut().filter(|inbox| inbox.subscribed) {
             inbox.due.insert(id.clone());
         }
+    }
+
+    /// First sent when no stream captured it: it is captured where it was sent again.
+    pub(super) fn was_sent_before_capture(&self, name: &LogName, id: &MessageId) -> bool {
+        name.0 == SENSORS && !self.deliveries.captured.contains(id)
     }
 
     /// The broker took a message over.

@@ -109,7 +109,7 @@ impl Ledger {
                 });
                 continue;
             }
-            if self.refused.contains(id) {
+            if self.refused.contains(id) || self.was_sent_before_capture(name, id) {
                 continue;
             }
             if let Some(before) = last.insert(&id.publisher, id.number).filter(|before| *before > id.number) {

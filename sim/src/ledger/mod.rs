@@ -107,7 +107,7 @@ impl MessageId {
         let mut mixed = self.number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ payload.len() as u64;
         mixed ^= mixed >> 29;
         // Mostly small; a few beyond a page, which the lane keeps by reference.
-        let length = if mixed % 23 == 0 { 5000 + mixed % 1000 } else { mixed % 300 };
+        let length = if mixed.is_multiple_of(23) { 5000 + mixed % 1000 } else { mixed % 300 };
         payload.extend((0..length).map(|at| b'a' + ((at + self.number) % 26) as u8));
         payload
     }
@@ -173,7 +173,7 @@ impl Ledger {
     /// The id of a payload, which must be the one that goes with it.
     pub(crate) fn identify(&mut self, payload: &[u8], place: &str) -> Option<MessageId> {
         let id = MessageId::of(payload);
-        if !id.as_ref().is_some_and(|id| id.payload() == payload) {
+        if id.as_ref().is_none_or(|id| id.payload() != payload) {
             let shown = String::from_utf8_lossy(&payload[..payload.len().min(40)]).into_owned();
             self.broken(Check::ContentStable, format!("{place} holds what nobody sent: {shown:?}"));
             return None;

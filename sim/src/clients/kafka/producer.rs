@@ -200,7 +200,6 @@ impl Producer {
                 }
             }
             _ => {
-                if turn.draining {}
                 // Without sequences, later batches may have been taken.
                 let sent = lane.batches.iter().take(lane.sent);
                 let numbers: Vec<u64> = sent.flat_map(|batch| batch.numbers.clone()).collect();

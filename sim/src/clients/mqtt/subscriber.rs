@@ -26,9 +26,9 @@ pub(super) struct Subscriber {
 
 #[derive(Clone, Copy)]
 enum Answer {
-    PubAck,
-    PubRec,
-    PubComp,
+    Ack,
+    Received,
+    Complete,
 }
 
 impl Subscriber {
@@ -68,19 +68,19 @@ impl Subscriber {
                     }
                     Qos::AtLeastOnce => {
                         turn.ledger.mqtt_delivered(&self.name, &id, false);
-                        self.owed.push_back((packet_id, Answer::PubAck));
+                        self.owed.push_back((packet_id, Answer::Ack));
                     }
                     Qos::ExactlyOnce => {
                         if self.held.insert(packet_id) {
                             turn.ledger.mqtt_delivered(&self.name, &id, true);
                         }
-                        self.owed.push_back((packet_id, Answer::PubRec));
+                        self.owed.push_back((packet_id, Answer::Received));
                     }
                 }
             }
             Event::PubRel(packet_id) => {
                 self.held.remove(&packet_id);
-                self.owed.push_back((packet_id, Answer::PubComp));
+                self.owed.push_back((packet_id, Answer::Complete));
             }
             _ => turn.ledger.broken(Check::Protocol, format!("{} was sent {event:?}", self.name)),
         }
@@ -124,9 +124,9 @@ impl Client for Subscriber {
         }
         if let Some((packet_id, answer)) = self.owed.pop_front() {
             let packet = match answer {
-                Answer::PubAck => Packet::PubAck,
-                Answer::PubRec => Packet::PubRec,
-                Answer::PubComp => Packet::PubComp,
+                Answer::Ack => Packet::PubAck,
+                Answer::Received => Packet::PubRec,
+                Answer::Complete => Packet::PubComp,
             };
             acknowledge(turn.out, packet_id, packet);
         }

@@ -86,7 +86,7 @@ impl Publisher {
             _ => "Nats-Msg-Id",
         };
         let mut payload = id.payload();
-        if turn.mutation == Mutation::BytesChanged && number % 7 == 0 {
+        if turn.mutation == Mutation::BytesChanged && number.is_multiple_of(7) {
             payload.push(b'!');
         }
         self.link.publish(turn.out, &subject, &format!("m{number}"), &[(header, &text)], &payload);

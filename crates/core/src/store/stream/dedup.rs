@@ -90,6 +90,10 @@ impl Dedup {
 mod tests {
     use super::*;
 
+    fn at(clock: &ShardClock, now_ns: u64) -> Window<'_> {
+        Window { clock, span_ns: 50, now_ns }
+    }
+
     /// What older releases hashed, and what the standard library still does.
     #[test]
     fn hashes_as_ever() {
@@ -112,7 +116,6 @@ mod tests {
         let mut dedup = Dedup::default();
         let mut clock = ShardClock::default();
         let (a, b) = (hash(b"a"), hash(b"b"));
-        let at = |clock, now_ns| Window { clock, span_ns: 50, now_ns };
         dedup.note(a, (0, 1), &at(&clock, 100));
         assert_eq!(dedup.find(a, &at(&clock, 149)), Some((0, 1)));
         assert_eq!(dedup.find(a, &at(&clock, 150)), None);
