@@ -17,6 +17,7 @@ mod framed;
 mod internal;
 mod listener;
 mod outbox;
+mod stage;
 mod tcp_outlet;
 pub mod websocket;
 mod worker;
