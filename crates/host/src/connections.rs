@@ -115,3 +115,16 @@ impl Connections {
         self.state.lock().expect("no panic holds the lock")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::drive::Drive;
+    use crate::tcp_outlet::TcpOutlet;
+
+    /// What an idle connection costs begins here; the runtime adds about 100 bytes to a task and rounds up to 128.
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Drive>() <= 160, "{}", size_of::<Drive>());
+        assert!(size_of::<TcpOutlet>() <= 128, "{}", size_of::<TcpOutlet>());
+    }
+}

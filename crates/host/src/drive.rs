@@ -4,6 +4,7 @@ use crate::connections::Ending;
 use crate::framed::Front;
 use crate::listener::Shared;
 use crate::outbox::Flushed;
+use crate::stage::{Closing, Halt, Stage};
 use crate::tcp_outlet::TcpOutlet;
 use crate::unfinished::{FRAME_TOO_SLOW, Share, make_room};
 use crate::worker::{READ_BYTES, with_worker};
@@ -46,33 +47,6 @@ pub(crate) struct Drive {
     paused: bool,
     /// The receiver that this publisher waits for, and until when.
     stalled: Option<Box<(Arc<Link>, u64)>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Fresh,
-    Live,
-    /// The session is closed.
-    Closing(Closing),
-}
-
-/// The last of a connection: its queue leaves, then our side is shut, then what still comes is thrown away until the
-/// peer has closed, too. A socket closed with unread input would be reset, and a reset takes the last words with it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Closing {
-    /// The peer does not have to close first.
-    hurries: bool,
-    /// Our side is shut.
-    shut: bool,
-}
-
-/// Why a step of the drive stops.
-enum Halt {
-    /// Wait for a wake.
-    Wait,
-    /// Let others run, then go on.
-    Yield,
-    End(Close),
 }
 
 impl Drive {
@@ -435,17 +409,5 @@ impl Drop for Drive {
         self.outlet.shut(Shutdown::Both);
         self.register(0);
         self.shared.connections.remove(self.slot);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What an idle connection costs begins here; the runtime adds about 100 bytes and rounds up to 128.
-    #[test]
-    fn a_connection_is_small() {
-        assert!(size_of::<Drive>() <= 160, "{}", size_of::<Drive>());
-        assert!(size_of::<TcpOutlet>() <= 128, "{}", size_of::<TcpOutlet>());
     }
 }

@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod internal;
 mod listener;
 mod outbox;
+mod stage;
 mod tcp_outlet;
 mod unfinished;
 pub mod websocket;

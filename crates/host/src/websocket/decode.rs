@@ -13,8 +13,8 @@ pub struct FrameDecoder {
     message_bytes_max: u64,
     /// Payload bytes of the current data frame that have not arrived.
     remaining: u64,
-    /// Payload bytes of the current frame that have.
-    position: u64,
+    /// Where in the mask the next payload byte of the current frame stands.
+    position: u8,
     mask: [u8; 4],
     /// Bytes of the current message in the frames announced so far.
     message_bytes: u64,
@@ -121,9 +121,9 @@ impl FrameDecoder {
         let start = data.len();
         data.extend_from_slice(&input[..length]);
         if self.masked {
-            apply_mask(&mut data[start..], self.mask, self.position);
+            apply_mask(&mut data[start..], self.mask, u64::from(self.position));
         }
-        self.position += length as u64;
+        self.position = ((usize::from(self.position) + length) % self.mask.len()) as u8;
         self.remaining -= length as u64;
         length
     }

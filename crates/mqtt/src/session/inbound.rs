@@ -5,6 +5,7 @@
 
 use super::Rejection;
 use super::live::Live;
+use super::rare::Rare;
 use super::retained::{self, RetainedWanted};
 use super::subscribe::PendingSubAck;
 use super::will::{may_publish, quality};
@@ -13,7 +14,7 @@ use crate::mapping;
 use crate::topic::TopicName;
 use crate::{MqttSettings, Qos, ReasonCode, Version};
 use bumpalo::Bump;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use stele_model::{
     Close, Conditions, Error, Now, Order, Outcome, Published, Quality, Request, SUBJECT_BYTES_MAX,
     SessionCommand, Ticket, Turn,
@@ -22,23 +23,11 @@ use stele_model::{
 /// What came from the client and is not finished.
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
-    /// What most clients never need.
-    rare: Option<Box<Rare>>,
+    pub rare: Option<Box<Rare>>,
     /// QoS 1 publishes without PUBACK.
     unacknowledged: usize,
     /// What follows the answers of the core, by rising tickets.
     waiting: VecDeque<(Ticket, Then)>,
-}
-
-/// What comes of QoS 2, of aliases, and of refusals.
-#[derive(Debug, Default)]
-struct Rare {
-    /// Topics by alias − 1.
-    aliases: Vec<Option<Box<str>>>,
-    /// Packet ids of QoS 2 publishes that came, until PUBREL.
-    received: BTreeSet<u16>,
-    /// Some earlier ticket of the message that is next was refused.
-    refused: Option<Error>,
 }
 
 /// What follows an answer.
@@ -71,36 +60,15 @@ impl Inbound {
         }
     }
 
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    /// A QoS 2 publish with this id came, and no PUBREL yet.
-    fn has_received(&self, packet_id: PacketId) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.received.contains(&packet_id.get()))
-    }
-
-    /// False: there was none.
-    fn forget_received(&mut self, packet_id: PacketId) -> bool {
-        self.rare.as_mut().is_some_and(|rare| rare.received.remove(&packet_id.get()))
-    }
-
-    fn received_count(&self) -> usize {
-        self.rare.as_ref().map_or(0, |rare| rare.received.len())
-    }
-
-    fn take_refused(&mut self) -> Option<Error> {
-        self.rare.as_mut().and_then(|rare| rare.refused.take())
-    }
-
     fn take(&mut self, ticket: Ticket) -> Option<Then> {
         let index = match self.waiting.front() {
             Some((front, _)) if *front == ticket => 0,
             _ => self.waiting.binary_search_by_key(&ticket, |(other, _)| *other).ok()?,
         };
         let (_, then) = self.waiting.remove(index)?;
-        if self.waiting.is_empty() && self.waiting.capacity() > WAITING_KEPT {
-            self.waiting = VecDeque::new();
+        if self.waiting.is_empty() {
+            // A larger ring is given back.
+            self.waiting.shrink_to(16);
         }
         Some(then)
     }
@@ -437,6 +405,3 @@ fn is_policy(error: &Error) -> bool {
             | Error::Internal(_)
     )
 }
-
-/// A larger ring is given back when it is empty.
-const WAITING_KEPT: usize = 16;

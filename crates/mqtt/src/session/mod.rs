@@ -17,6 +17,7 @@ mod connect;
 mod inbound;
 mod live;
 mod outbound;
+mod rare;
 mod retained;
 mod stored;
 mod subscribe;

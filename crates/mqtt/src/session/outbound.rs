@@ -23,9 +23,8 @@ pub(super) struct Outbound {
     queued_bytes: usize,
     last_id: u16,
     alias_max: u16,
-    /// Aliases by subject; few clients take any.
-    #[expect(clippy::box_collection, reason = "most sessions have none: 16 bytes less in each")]
-    aliases: Option<Box<BTreeMap<Box<[u8]>, u16>>>,
+    /// Few clients take any.
+    aliases: Option<Box<Aliases>>,
     /// The waiting question for the stored queue, and where it goes on.
     pub fetch: Option<Ticket>,
     pub fetch_from: u64,
@@ -33,6 +32,12 @@ pub(super) struct Outbound {
     pub sent_below: u64,
     /// DISCONNECT changed the session's expiry (s).
     pub expiry_changed: Option<u32>,
+}
+
+/// Topic aliases towards the client, by subject.
+#[derive(Debug, Default)]
+struct Aliases {
+    by_subject: BTreeMap<Box<[u8]>, u16>,
 }
 
 /// A packet of QoS 1 or 2 on its way.
@@ -143,7 +148,7 @@ impl Outbound {
         if self.alias_max == 0 {
             return None;
         }
-        let aliases = self.aliases.get_or_insert_default();
+        let aliases = &self.aliases.get_or_insert_default().by_subject;
         if let Some(alias) = aliases.get(subject) {
             return Some((*alias, true));
         }
@@ -250,7 +255,8 @@ impl Live {
         match message.encode(&shape, turn.send()) {
             Ok(()) => {
                 if let Some((alias, false)) = alias {
-                    self.outbound.aliases.get_or_insert_default().insert(message.subject.into(), alias);
+                    let aliases = &mut self.outbound.aliases.get_or_insert_default().by_subject;
+                    aliases.insert(message.subject.into(), alias);
                 }
                 if let Some(packet_id) = packet_id {
                     let stage = if queued.qos == Qos::AtLeastOnce { Stage::PubAck } else { Stage::PubRec };
