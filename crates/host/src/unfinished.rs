@@ -157,6 +157,7 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::{FREE_BYTES, PATIENCE_NS, SHARED_BYTES_MAX, Share, Unfinished};
+    use crate::Clock;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};

@@ -204,6 +204,7 @@ mod tests {
         conversation
     }
 
+    #[expect(clippy::type_complexity, reason = "both lists of an exchange, side by side")]
     fn shown(exchange: &Exchange) -> (Vec<(&str, usize)>, Vec<(Kind, &str)>) {
         (
             exchange.asked.iter().map(|asked| (asked.key.as_str(), asked.marks.len())).collect(),

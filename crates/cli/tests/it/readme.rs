@@ -84,6 +84,7 @@ fn is_installed(program: &str) -> bool {
     found.is_ok_and(|found| found.status.success())
 }
 
+#[expect(clippy::print_stderr, reason = "a test tells its reader")]
 /// Notes that this test found nothing to test with, for the count of `cargo xtask test`.
 fn skip(why: &str) {
     let line = format!("readme::one_message_has_three_readers: {why}\n");

@@ -147,7 +147,7 @@ impl Publisher {
         self.known = true;
         self.send_again(&mut client)?;
         let began = Instant::now();
-        while !stop.load(Ordering::Acquire) && !(finish && self.open.is_empty()) {
+        while !(stop.load(Ordering::Acquire) || finish && self.open.is_empty()) {
             assert!(began.elapsed() < PATIENCE, "{} publishes have no answer", self.open.len());
             let behind = || self.next.saturating_sub(taken.load(Ordering::Relaxed));
             if !finish && self.open.len() < IN_FLIGHT_MAX && behind() < BEHIND_MAX {
