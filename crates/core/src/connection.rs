@@ -131,7 +131,7 @@ impl Connection {
         for (filter, entry) in self.state.subscriptions.drain() {
             self.core.router.remove(&filter, &entry);
         }
-        if self.state.watches {
+        if self.link.watches.load(Ordering::Relaxed) {
             self.core.router.unwatch(self.link.id);
         }
         self.core.durable.detach(self.link.id);
@@ -209,12 +209,13 @@ impl Connection {
             return true;
         }
         self.core.await_commit(&self.link);
-        self.core.journal.durable() == durable && (self.state.fails_seen || !self.core.has_failed())
+        self.core.journal.durable() == durable
+            && (self.link.fails_seen.load(Ordering::Relaxed) || !self.core.has_failed())
     }
 
     fn notice_failure(&mut self) {
-        if !self.state.fails_seen && self.core.has_failed() {
-            self.state.fails_seen = true;
+        if !self.link.fails_seen.load(Ordering::Relaxed) && self.core.has_failed() {
+            self.link.fails_seen.store(true, Ordering::Relaxed);
             self.state.pending.fail_undurable(self.core.journal.durable(), &Error::Storage);
         }
     }

@@ -75,12 +75,23 @@ pub struct Link {
     /// `None`: nothing waits, as in most connections at most times.
     inbox: Mutex<Option<Box<Inbox>>>,
     awaits_commit: AtomicBool,
+    /// The owner watches subjects. Here, because here it costs an idle connection nothing.
+    pub(crate) watches: AtomicBool,
+    /// The owner has been told that the log failed.
+    pub(crate) fails_seen: AtomicBool,
 }
 
 impl Link {
     /// A fresh connection.
     pub fn new(id: ConnectionId, outlet: Arc<dyn Outlet>) -> Self {
-        Self { id, outlet, inbox: Mutex::default(), awaits_commit: AtomicBool::new(false) }
+        Self {
+            id,
+            outlet,
+            inbox: Mutex::default(),
+            awaits_commit: AtomicBool::new(false),
+            watches: AtomicBool::new(false),
+            fails_seen: AtomicBool::new(false),
+        }
     }
 
     /// Notes that the owner waits for a commit; false when that was noted already.

@@ -28,9 +28,6 @@ const RUN_BYTES_MAX: usize = 256 << 10;
 pub(crate) struct TurnState {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) pending: Pending,
-    pub(crate) watches: bool,
-    /// The log's failure has been told.
-    pub(crate) fails_seen: bool,
 }
 
 /// The core's side of one turn.
@@ -283,7 +280,9 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
     }
 
     fn watch(&mut self, subject: &[u8], on: bool) {
-        self.state.watches |= on;
+        if on {
+            self.link.watches.store(true, Ordering::Relaxed);
+        }
         self.core.router.watch(subject, self.link, on);
     }
 

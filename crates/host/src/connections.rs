@@ -125,6 +125,6 @@ mod tests {
     #[test]
     fn a_connection_is_small() {
         assert!(size_of::<Drive>() <= 160, "{}", size_of::<Drive>());
-        assert!(size_of::<TcpOutlet>() <= 128, "{}", size_of::<TcpOutlet>());
+        assert!(size_of::<TcpOutlet>() <= 136, "{}", size_of::<TcpOutlet>());
     }
 }

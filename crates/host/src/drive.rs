@@ -61,7 +61,7 @@ impl Drive {
         let link = shared.core.link(outlet.clone());
         let connection = Connection::new(shared.core.clone(), link, session);
         Self {
-            share: Share::new(shared.unfinished.clone()),
+            share: Share::default(),
             shared,
             outlet,
             connection,
@@ -245,7 +245,7 @@ impl Drive {
                 continue;
             }
             let unfinished = self.connection.wants().max(self.carry.len());
-            if !self.share.cover(unfinished, &self.shared.clock, cx.waker()) {
+            if !self.share.cover(&self.shared.unfinished, unfinished, &self.shared.clock, cx.waker()) {
                 return Halt::Wait;
             }
             match self.outlet.stream.poll_read_ready(cx) {
@@ -282,7 +282,7 @@ impl Drive {
         with_worker(|worker| {
             let carried = self.carry.len();
             worker.read[..carried].copy_from_slice(&self.carry);
-            let end = self.share.read_end(carried, worker.read.len());
+            let end = self.share.read_end(&self.shared.unfinished, carried, worker.read.len());
             let read = self.try_read(&mut worker.read[carried..end])?;
             if read == 0 {
                 return Ok(());
@@ -303,7 +303,7 @@ impl Drive {
     fn read_framed(&mut self, cx: &mut Context<'_>, front: &mut Front) -> Result<(), Halt> {
         let mut data = std::mem::take(&mut self.carry);
         let decoded = with_worker(|worker| {
-            let end = self.share.read_end(0, worker.read.len());
+            let end = self.share.read_end(&self.shared.unfinished, 0, worker.read.len());
             let read = self.try_read(&mut worker.read[..end])?;
             Ok(front.receive(&worker.read[..read], &mut data))
         })?;

@@ -84,8 +84,11 @@ impl Unfinished {
     }
 }
 
-/// What one connection has of the budget.
-pub(crate) struct Share {
+/// What one connection has of the budget; boxed, because few connections ever have some.
+#[derive(Default)]
+pub(crate) struct Share(Option<Box<Held>>);
+
+struct Held {
     budget: Arc<Unfinished>,
     bytes: usize,
     /// When it is overdue (monotonic ns).
@@ -93,58 +96,64 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    pub(crate) fn new(budget: Arc<Unfinished>) -> Self {
-        Self { budget, bytes: 0, until_ns: 0 }
-    }
-
     /// Grows to an unfinished frame of this length; false: the waker is called when there may be room.
-    pub(crate) fn cover(&mut self, bytes: usize, clock: &Clock, waker: &Waker) -> bool {
+    pub(crate) fn cover(
+        &mut self,
+        budget: &Arc<Unfinished>,
+        bytes: usize,
+        clock: &Clock,
+        waker: &Waker,
+    ) -> bool {
         if bytes <= FREE_BYTES {
             self.give_back();
             return true;
         }
-        if bytes <= self.bytes {
+        let held = self.0.as_ref().map_or(0, |held| held.bytes);
+        if bytes <= held {
             return true;
         }
-        if !self.budget.take(bytes - self.bytes, waker) {
+        if !budget.take(bytes - held, waker) {
             return false;
         }
-        if self.bytes == 0 {
-            self.until_ns = clock.now().monotonic_ns + PATIENCE_NS;
+        match &mut self.0 {
+            Some(held) => held.bytes = bytes,
+            None => {
+                let until_ns = clock.now().monotonic_ns + PATIENCE_NS;
+                self.0 = Some(Box::new(Held { budget: budget.clone(), bytes, until_ns }));
+            }
         }
-        self.bytes = bytes;
         true
     }
 
     /// A frame was finished: the next one has its own time.
     pub(crate) fn renew(&mut self, now_ns: u64) {
-        self.until_ns = now_ns + PATIENCE_NS;
+        if let Some(held) = &mut self.0 {
+            held.until_ns = now_ns + PATIENCE_NS;
+        }
     }
 
     pub(crate) fn give_back(&mut self) {
-        if self.bytes > 0 {
-            self.budget.give(std::mem::take(&mut self.bytes));
+        if let Some(held) = self.0.take() {
+            held.budget.give(held.bytes);
         }
     }
 
     /// When to look at it.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        (self.bytes > 0).then_some(self.until_ns)
+        self.0.as_ref().map(|held| held.until_ns)
     }
 
     /// It was held too long, and others wait. Where nobody waits it may be held on.
     pub(crate) fn is_overdue(&mut self, now_ns: u64) -> bool {
-        if self.bytes == 0 || now_ns < self.until_ns {
-            return false;
-        }
-        let overdue = self.budget.is_awaited();
+        let Some(held) = self.0.as_ref().filter(|held| now_ns >= held.until_ns) else { return false };
+        let overdue = held.budget.is_awaited();
         self.renew(now_ns);
         overdue
     }
 
     /// What the next read may take behind `carried` bytes, of at most `most` in all.
-    pub(crate) fn read_end(&self, carried: usize, most: usize) -> usize {
-        if self.bytes == 0 && self.budget.is_scarce() { most.min(carried + FREE_BYTES) } else { most }
+    pub(crate) fn read_end(&self, budget: &Unfinished, carried: usize, most: usize) -> usize {
+        if self.0.is_none() && budget.is_scarce() { most.min(carried + FREE_BYTES) } else { most }
     }
 }
 
@@ -196,18 +205,18 @@ mod tests {
     #[test]
     fn a_share_is_overdue_only_where_others_wait() {
         let (budget, clock) = (Arc::new(Unfinished::default()), Clock::start());
-        let (mut slow, mut other) = (Share::new(budget.clone()), Share::new(budget));
+        let (mut slow, mut other) = (Share::default(), Share::default());
         let waker = Waker::noop();
-        assert!(slow.cover(FREE_BYTES, &clock, waker) && slow.deadline().is_none());
-        assert!(slow.cover(SHARED_BYTES_MAX, &clock, waker));
+        assert!(slow.cover(&budget, FREE_BYTES, &clock, waker) && slow.deadline().is_none());
+        assert!(slow.cover(&budget, SHARED_BYTES_MAX, &clock, waker));
         let until_ns = slow.deadline().expect("it has a time");
         assert!(!slow.is_overdue(until_ns), "nobody waits");
-        assert!(!other.cover(FREE_BYTES + 1, &clock, waker));
+        assert!(!other.cover(&budget, FREE_BYTES + 1, &clock, waker));
         assert!(!slow.is_overdue(until_ns + 1), "it was renewed");
         assert!(slow.is_overdue(until_ns + PATIENCE_NS));
-        assert_eq!(other.read_end(0, 1 << 16), FREE_BYTES);
+        assert_eq!(other.read_end(&budget, 0, 1 << 16), FREE_BYTES);
         drop(slow);
-        assert!(other.cover(FREE_BYTES + 1, &clock, waker));
-        assert_eq!(other.read_end(0, 1 << 16), 1 << 16);
+        assert!(other.cover(&budget, FREE_BYTES + 1, &clock, waker));
+        assert_eq!(other.read_end(&budget, 0, 1 << 16), 1 << 16);
     }
 }
