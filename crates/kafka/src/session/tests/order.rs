@@ -114,5 +114,5 @@ fn what_is_not_offered_closes() {
     ] {
         assert!(matches!(World::new().feed(frame), Err(Close::Protocol(_))), "{what}");
     }
-    assert_eq!(World::new().feed(&[4, 0, 0, 0, 0, 0]), Ok(0), "a produce request of 64 MiB may come");
+    assert_eq!(World::new().feed(&[1, 0, 0, 0, 0, 0]), Ok(0), "a produce request of 16 MiB may come");
 }
