@@ -7,10 +7,10 @@
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use stele_core::store::{Answer, Caller, Capture, Settings, Store, Stored};
-use stele_core::{Attended, Connection, Core, Durable, Lsn, MemoryJournal, Outlet, Router, Scratch};
+use stele_core::store::{Settings, Store};
+use stele_core::{Attended, Connection, Core, MemoryJournal, Outlet, Router, Scratch};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
-use stele_model::{Close, ConnectionId, Error, Now, Request, Session, StreamName};
+use stele_model::{Close, Now, Session};
 use stele_mqtt::{MqttSession, MqttSettings, WillSession};
 use stele_nats::jetstream::PushSession;
 use stele_nats::{NatsSession, NatsSettings};
@@ -95,8 +95,7 @@ impl World {
         let router = Arc::new(Router::default());
         let store = Store::open(journal.clone(), router.clone(), Settings::default(), now, journal.replay());
         let store = Arc::new(store.expect("what was written can be replayed"));
-        let durable = Arc::new(Durably(store.clone()));
-        let core = Arc::new(Core::new(router, durable, journal.clone(), Box::new(|| 7)));
+        let core = Arc::new(Core::new(router, store.clone(), journal.clone(), Box::new(|| 7)));
         let kafka = KafkaSettings { request_bytes_max: 1 << 20, ..KafkaSettings::default() };
         let mut world = Self {
             wire,
@@ -272,35 +271,5 @@ impl Outlet for Buffer {
 
     fn await_room(&self, _: &Waker) -> bool {
         false
-    }
-}
-
-struct Durably(Arc<Store>);
-
-impl Durable for Durably {
-    fn capture(
-        &self,
-        now: Now,
-        stream: &StreamName,
-        messages: &[Capture<'_>],
-        results: &mut Vec<Result<Stored, Error>>,
-    ) -> Lsn {
-        self.0.capture(now, stream, messages, results)
-    }
-
-    fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
-        self.0.enqueue(now, messages, results)
-    }
-
-    fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
-        self.0.request(now, caller, request)
-    }
-
-    fn cancel(&self, link: ConnectionId, ticket: stele_model::Ticket) {
-        self.0.cancel(link, ticket);
-    }
-
-    fn detach(&self, link: ConnectionId) {
-        self.0.detach(link);
     }
 }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use stele_core::store::{Answer, Caller, Capture, Settings, Store, Stored};
-use stele_core::{Attended, Connection, Core, Durable, Lsn, MemoryJournal, Outlet, Router, Scratch};
-use stele_model::{Close, ConnectionId, Error, Now, Request, Session, StreamName, Ticket};
+use stele_core::store::{Settings, Store};
+use stele_core::{Attended, Connection, Core, MemoryJournal, Outlet, Router, Scratch};
+use stele_model::{Close, Now, Session};
 use stele_mqtt::codec::{Connect, Decoder, Packet, Properties, Property, PropertyBuffer, Step};
 use stele_mqtt::{MqttSession, MqttSettings, Version, WillSession};
 
@@ -56,36 +56,6 @@ impl Outlet for Buffer {
     }
 }
 
-struct Durably(Arc<Store>);
-
-impl Durable for Durably {
-    fn capture(
-        &self,
-        now: Now,
-        stream: &StreamName,
-        messages: &[Capture<'_>],
-        results: &mut Vec<Result<Stored, Error>>,
-    ) -> Lsn {
-        self.0.capture(now, stream, messages, results)
-    }
-
-    fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
-        self.0.enqueue(now, messages, results)
-    }
-
-    fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
-        self.0.request(now, caller, request)
-    }
-
-    fn cancel(&self, link: ConnectionId, ticket: Ticket) {
-        self.0.cancel(link, ticket);
-    }
-
-    fn detach(&self, link: ConnectionId) {
-        self.0.detach(link);
-    }
-}
-
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(MqttSettings::default())
@@ -102,8 +72,7 @@ impl World {
         let store = Store::open(journal.clone(), router.clone(), Settings::default(), now, replay)
             .expect("what was written can be replayed");
         let store = Arc::new(store);
-        let durable = Arc::new(Durably(store.clone()));
-        let core = Arc::new(Core::new(router, durable, journal.clone(), Box::new(|| 7)));
+        let core = Arc::new(Core::new(router, store.clone(), journal.clone(), Box::new(|| 7)));
         let settings = Arc::new(settings);
         let mut world =
             Self { now, settings, journal, store, core, clients: Vec::new(), scratch: Scratch::new(1) };

@@ -1,43 +1,15 @@
 //! A broker's core with a relay, without sockets.
 
 use super::super::{RelaySession, TIMESTAMP};
-use crate::journal::Lsn;
 use crate::store::tests::{SECOND, settings, spec};
-use crate::store::{Answer, Caller, Capture, Store, Stored};
-use crate::{Attended, Connection, Core, Durable, Link, MemoryJournal, Nowhere, Outlet, Router, Scratch};
+use crate::store::{Answer, Caller, Store};
+use crate::{Attended, Connection, Core, Link, MemoryJournal, Nowhere, Outlet, Router, Scratch};
 use bytes::Bytes;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use stele_model::batch::BatchBuilder;
 use stele_model::*;
-
-/// A store as the live side sees it.
-struct Shelf(Store);
-
-impl Durable for Shelf {
-    fn capture(
-        &self,
-        now: Now,
-        stream: &StreamName,
-        messages: &[Capture<'_>],
-        results: &mut Vec<Result<Stored, Error>>,
-    ) -> Lsn {
-        self.0.capture(now, stream, messages, results)
-    }
-    fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
-        self.0.enqueue(now, messages, results)
-    }
-    fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
-        self.0.request(now, caller, request)
-    }
-    fn cancel(&self, link: ConnectionId, ticket: Ticket) {
-        self.0.cancel(link, ticket);
-    }
-    fn detach(&self, link: ConnectionId) {
-        self.0.detach(link);
-    }
-}
 
 /// One line per message: subject, quality, headers, payload.
 struct Lines;
@@ -115,7 +87,7 @@ impl Session for Client {
 }
 
 pub(super) struct World {
-    shelf: Arc<Shelf>,
+    store: Arc<Store>,
     pub(super) journal: Arc<MemoryJournal>,
     core: Arc<Core>,
     pub(super) relay: Connection,
@@ -144,14 +116,14 @@ impl World {
         let now = Now { monotonic_ns: 1, wall_ns: 1_600_000_000 * SECOND };
         let router = Arc::new(Router::default());
         let store = Store::open(journal.clone(), router.clone(), settings(), now, journal.replay()).unwrap();
-        let shelf = Arc::new(Shelf(store));
-        let core = Arc::new(Core::new(router, shelf.clone(), journal.clone(), Box::new(|| 7)));
+        let store = Arc::new(store);
+        let core = Arc::new(Core::new(router, store.clone(), journal.clone(), Box::new(|| 7)));
         let mut scratch = Scratch::new(1);
         let link = core.link(Arc::new(Nowhere));
         let mut relay = Connection::new(core.clone(), link, Box::new(RelaySession::default()));
         relay.open(now, &mut scratch).unwrap();
         let caller = Caller { link: core.link(Arc::new(Nowhere)), ticket: Ticket(0) };
-        Self { shelf, journal, core, relay, scratch, now, caller }
+        Self { store, journal, core, relay, scratch, now, caller }
     }
 
     /// What was durable, after a crash.
@@ -160,7 +132,7 @@ impl World {
     }
 
     pub(super) fn store(&self) -> &Store {
-        &self.shelf.0
+        &self.store
     }
 
     pub(super) fn ask(&self, request: Request) -> Answer {
