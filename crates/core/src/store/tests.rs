@@ -17,36 +17,11 @@ use stele_model::*;
 
 /// A specification with defaults as JetStream has them.
 pub(crate) fn spec(name: &str, subjects: &[&str]) -> StreamSpec {
+    let subjects = subjects.iter().map(|subject| Filter::new(subject.as_bytes()).unwrap()).collect();
     StreamSpec {
-        name: StreamName::new(name),
-        made_by: Wire::Nats,
-        subjects: subjects.iter().map(|subject| Filter::new(subject.as_bytes()).unwrap()).collect(),
-        partitions: 1,
-        acknowledges: true,
-        storage: Storage::File,
-        retention: Retention::Limits,
-        limits: Limits {
-            records_max: None,
-            bytes_max: None,
-            age_max_ns: None,
-            records_per_subject_max: None,
-            message_bytes_max: None,
-            batch_bytes_max: None,
-            cursors_max: None,
-            discard: Discard::Old,
-            discard_new_per_subject: false,
-        },
-        cleanup: CleanupPolicy::Delete,
-        dedup_window_ns: 120 * SECOND,
-        deny_delete: false,
-        deny_purge: false,
         allow_rollup: true,
         allow_message_ttl: true,
-        delete_marker_ttl_ns: 0,
-        sealed: false,
-        first_offset: 0,
-        stamps_time: false,
-        documents: Vec::new(),
+        ..StreamSpec::new(StreamName::new(name), Wire::Nats, subjects)
     }
 }
 

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use stele_model::{
-    CleanupPolicy, Discard, Document, Filter, Limits, Retention, Storage, StreamName, StreamSpec, Wire,
-};
+use stele_model::{CleanupPolicy, Document, Filter, Limits, StreamName, StreamSpec, Wire};
 
 /// What Kafka's side of a stream keeps of it: its own name and the configuration as it was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,39 +188,23 @@ pub(super) fn spec_of(
         _ => CleanupPolicy::Delete,
     };
     let bounded = cleanup != CleanupPolicy::Compact;
+    let subjects = subjects_of(name, value("stele.subjects"))?;
     let spec = StreamSpec {
-        name: StreamName::new(name),
-        made_by: Wire::Kafka,
-        subjects: subjects_of(name, value("stele.subjects"))?,
         partitions,
         acknowledges: value("stele.ack") == "true",
-        storage: Storage::File,
-        retention: Retention::Limits,
         limits: Limits {
-            records_max: None,
             bytes_max: number("retention.bytes").filter(|_| bounded),
             // The core takes no limit of 0; one that expires at once comes nearest.
             age_max_ns: number("retention.ms")
                 .filter(|_| bounded)
                 .map(|ms| ms.saturating_mul(1_000_000).max(1)),
-            records_per_subject_max: None,
-            message_bytes_max: None,
             batch_bytes_max: number("max.message.bytes"),
-            cursors_max: None,
-            discard: Discard::Old,
-            discard_new_per_subject: false,
+            ..Limits::none()
         },
         cleanup,
         dedup_window_ns: 0,
-        deny_delete: false,
-        deny_purge: false,
-        allow_rollup: false,
-        allow_message_ttl: false,
-        delete_marker_ttl_ns: 0,
-        sealed: false,
-        first_offset: 0,
         stamps_time: value("message.timestamp.type") == "LogAppendTime",
-        documents: Vec::new(),
+        ..StreamSpec::new(StreamName::new(name), Wire::Kafka, subjects)
     };
     let document = TopicDocument { name: name.to_owned(), configs };
     Ok(StreamSpec { documents: vec![document.into_document()], ..spec })

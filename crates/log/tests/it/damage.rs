@@ -121,7 +121,8 @@ fn written() -> (SimDisk, Vec<(Lsn, u64)>) {
     (disk, placed)
 }
 
-fn lane(disk: &SimDisk) -> FileLane {
+/// A lane with files of 16 KiB.
+pub(crate) fn lane(disk: &SimDisk) -> FileLane {
     let settings = FileLaneSettings {
         file_bytes_min: 16 << 10,
         file_bytes_max: 16 << 10,

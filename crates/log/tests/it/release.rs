@@ -1,15 +1,12 @@
 //! Files in the middle of a lane are given back: what is kept stays readable, and an opening behind them misses nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::damage::lane;
 use bytes::Bytes;
 use stele_io::{Random, SimDisk, SimFaults};
-use stele_log::{
-    Class, Damage, FileLane, FileLaneSettings, Frame, Lane, LaneId, Lsn, Maintenance, OpenLane, Replay,
-    StoredFrame,
-};
+use stele_log::{Class, Damage, FileLane, Frame, Lane, Lsn, Maintenance, OpenLane, Replay, StoredFrame};
 
 #[test]
 fn released_files_go_and_kept_ones_stay() {
@@ -102,14 +99,4 @@ impl Replay for Seen {
     fn damage(&mut self, _: Damage) {
         self.damage += 1;
     }
-}
-
-fn lane(disk: &SimDisk) -> FileLane {
-    let settings = FileLaneSettings {
-        file_bytes_min: 16 << 10,
-        file_bytes_max: 16 << 10,
-        salt: 7,
-        ..FileLaneSettings::default()
-    };
-    FileLane::new(LaneId(0), Arc::new(disk.clone()), settings)
 }

@@ -12,9 +12,8 @@ use crate::topic::{TopicFilter, TopicName};
 use crate::{MqttSettings, Qos};
 use bytes::Bytes;
 use stele_model::{
-    CleanupPolicy, Conditions, Discard, Filter, Limits, ManySelector, Now, Offset, Order, Outcome, Publish,
-    Quality, Request, Retention, Storage, StoredRecord, StreamCommand, StreamName, StreamReply, StreamSpec,
-    Ticket, Turn, Wire,
+    Conditions, Discard, Filter, Limits, ManySelector, Now, Offset, Order, Outcome, Publish, Quality,
+    Request, StoredRecord, StreamCommand, StreamName, StreamReply, StreamSpec, Ticket, Turn, Wire,
 };
 
 /// Retained messages that a new subscription waits for.
@@ -170,36 +169,13 @@ fn to_message(record: StoredRecord, wanted: &RetainedWanted) -> Option<Queued> {
 
 /// As a NATS client would make it.
 fn bucket() -> StreamSpec {
+    let subjects = vec![Filter::new(b"$KV.retained.>").expect("a filter")];
     StreamSpec {
-        name: StreamName::new(BUCKET),
-        made_by: Wire::Nats,
-        subjects: vec![Filter::new(b"$KV.retained.>").expect("a filter")],
-        partitions: 1,
-        acknowledges: true,
-        storage: Storage::File,
-        retention: Retention::Limits,
-        limits: Limits {
-            records_max: None,
-            bytes_max: None,
-            age_max_ns: None,
-            records_per_subject_max: Some(1),
-            message_bytes_max: None,
-            batch_bytes_max: None,
-            cursors_max: None,
-            discard: Discard::New,
-            discard_new_per_subject: false,
-        },
-        cleanup: CleanupPolicy::Delete,
-        dedup_window_ns: 120_000_000_000,
+        limits: Limits { records_per_subject_max: Some(1), discard: Discard::New, ..Limits::none() },
         deny_delete: true,
-        deny_purge: false,
         allow_rollup: true,
         allow_message_ttl: true,
-        delete_marker_ttl_ns: 0,
-        sealed: false,
-        first_offset: 0,
-        stamps_time: false,
-        documents: Vec::new(),
+        ..StreamSpec::new(StreamName::new(BUCKET), Wire::Nats, subjects)
     }
 }
 
