@@ -50,8 +50,12 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
 
     /// Returns when everything written so far, and the length, survives a power loss.
     ///
+    /// Calls may overlap with writes and with each other; one covers what had been written when it began.
+    ///
     /// After an error the bytes are in an unknown state and the kernel may have forgotten that they are not
-    /// stored: calling it again can succeed and lie. Read the file again, or write the bytes again.
+    /// stored: calling it again can succeed and lie. Read the file again, or write the bytes again. Of bytes that
+    /// could not be stored each *handle* is told once, so whoever syncs one file from several threads gives each a
+    /// handle of its own: of two syncs under way on one handle, the wrong one might hear of the failure.
     fn sync_data(&self) -> Result<(), DiskError>;
 
     /// Length in bytes.

@@ -4,17 +4,22 @@
 //! keeps any subset of them; so writes are lost, reordered and torn at 512 bytes. Names follow the same rule
 //! with creations, renames and removals that no directory sync covers. A failed sync keeps any subset, too,
 //! and forgets the rest for good, as kernels do: a later sync succeeds without storing them, while reads may
-//! or may not still show them.
+//! or may not still show them. Each handle that was open is told of the failure once.
+//!
+//! Overlap: a sync takes effect at one moment. A schedule that syncs early and reports late has one that covers
+//! only what was written when it began; one that syncs late, one that the power loss cut off. So schedules that
+//! keep the calls of several writers apart meet all that overlapping calls can do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::Random;
 use crate::disk::{Disk, DiskError, DiskErrorKind, DiskFile, DiskLock, Operation, check_name};
 
+mod file;
 mod inode;
 
+use file::SimFile;
 use inode::Inode;
 
 /// What a [`SimDisk`] shall do to its user. The default does nothing but forget at power losses.
@@ -155,8 +160,8 @@ impl SimDisk {
         if world.power { Ok(()) } else { Err(power_lost(operation, name)) }
     }
 
-    fn handle(&self, name: &str, inode: u64) -> Arc<dyn DiskFile> {
-        Arc::new(SimFile { disk: self.clone(), name: name.to_owned(), inode })
+    fn handle(&self, world: &World, name: &str, inode: u64) -> Arc<dyn DiskFile> {
+        Arc::new(SimFile::new(self.clone(), name, inode, world.inodes[&inode].failures()))
     }
 }
 
@@ -172,7 +177,7 @@ impl Disk for SimDisk {
         world.inodes.insert(inode, Inode::default());
         world.change(None, Some((name, inode)));
         Self::leave(&world, Operation::Create, name)?;
-        Ok(self.handle(name, inode))
+        Ok(self.handle(&world, name, inode))
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn DiskFile>, DiskError> {
@@ -180,7 +185,7 @@ impl Disk for SimDisk {
         let world = self.enter(Operation::Open, name, (0, 0))?;
         Self::leave(&world, Operation::Open, name)?;
         match world.names.get(name) {
-            Some(inode) => Ok(self.handle(name, *inode)),
+            Some(inode) => Ok(self.handle(&world, name, *inode)),
             None => Err(DiskError::new(Operation::Open, name, DiskErrorKind::NotFound, "simulated")),
         }
     }
@@ -251,87 +256,6 @@ impl Drop for SimLock {
         if world.cycle == self.disk.cycle {
             world.locks.remove(&self.name);
         }
-    }
-}
-
-#[derive(Debug)]
-struct SimFile {
-    disk: SimDisk,
-    name: String,
-    inode: u64,
-}
-
-impl SimFile {
-    fn failure(&self, operation: Operation, kind: DiskErrorKind) -> DiskError {
-        DiskError::new(operation, &self.name, kind, "simulated failure")
-    }
-
-    /// Refuses growth beyond the simulated size of the disk.
-    fn check_room(&self, world: &World, operation: Operation, end: u64) -> Result<(), DiskError> {
-        let Some(bytes_max) = world.faults.bytes_max else { return Ok(()) };
-        let grows = end.saturating_sub(world.inodes[&self.inode].length());
-        if grows > 0 && world.used() + grows > bytes_max {
-            return Err(self.failure(operation, DiskErrorKind::Full));
-        }
-        Ok(())
-    }
-
-    fn write(&self, operation: Operation, position: u64, bytes: Vec<u8>) -> Result<(), DiskError> {
-        let digest = u64::from(crc_fast::crc32_iscsi(&bytes));
-        let mut world = self.disk.enter(operation, &self.name, (position, digest))?;
-        self.check_room(&world, operation, position + bytes.len() as u64)?;
-        let per_mille = world.faults.write_fails_per_mille;
-        if world.random.chance(per_mille) {
-            let kept = world.random.below(bytes.len() as u64 + 1) as usize;
-            self.inode(&mut world).write(position, bytes[..kept].to_vec());
-            return Err(self.failure(operation, DiskErrorKind::Other));
-        }
-        self.inode(&mut world).write(position, bytes);
-        SimDisk::leave(&world, operation, &self.name)
-    }
-
-    fn inode<'world>(&self, world: &'world mut World) -> &'world mut Inode {
-        world.inodes.get_mut(&self.inode).expect("inodes live as long as the disk has power")
-    }
-}
-
-impl DiskFile for SimFile {
-    fn write_at(&self, position: u64, parts: &[IoSlice<'_>]) -> Result<(), DiskError> {
-        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        self.write(Operation::Write, position, bytes)
-    }
-
-    fn read_at(&self, position: u64, into: &mut [u8]) -> Result<usize, DiskError> {
-        let world = self.disk.enter(Operation::Read, &self.name, (position, into.len() as u64))?;
-        SimDisk::leave(&world, Operation::Read, &self.name)?;
-        Ok(world.inodes[&self.inode].read(position, into))
-    }
-
-    fn sync_data(&self) -> Result<(), DiskError> {
-        let mut guard = self.disk.enter(Operation::Sync, &self.name, (0, 0))?;
-        SimDisk::leave(&guard, Operation::Sync, &self.name)?;
-        let world = &mut *guard;
-        let inode = world.inodes.get_mut(&self.inode).expect("inodes live as long as the disk has power");
-        if world.random.chance(world.faults.sync_fails_per_mille) {
-            inode.sync_failed(&mut world.random);
-            return Err(self.failure(Operation::Sync, DiskErrorKind::Other));
-        }
-        inode.sync();
-        Ok(())
-    }
-
-    fn length(&self) -> Result<u64, DiskError> {
-        let world = self.disk.enter(Operation::Length, &self.name, (0, 0))?;
-        SimDisk::leave(&world, Operation::Length, &self.name)?;
-        Ok(world.inodes[&self.inode].length())
-    }
-
-    fn preallocate(&self, length: u64) -> Result<(), DiskError> {
-        let current = self.length()?;
-        if length <= current {
-            return Ok(());
-        }
-        self.write(Operation::Preallocate, current, vec![0; (length - current) as usize])
     }
 }
 

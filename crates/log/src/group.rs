@@ -147,7 +147,7 @@ impl PendingGroup {
             base_offset: frame.base_offset,
         };
         self.heads.push(self.buffer.len());
-        self.buffer.extend_from_slice(&header.encode());
+        self.buffer.extend_from_slice(&header.encode_unsealed());
         if frame.payload.len() <= COPY_BYTES_MAX {
             self.buffer.extend_from_slice(&frame.payload);
         } else {

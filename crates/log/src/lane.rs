@@ -16,11 +16,12 @@ pub const GROUP_FRAMES_MAX: usize = 65_536;
 /// Bytes that a frame takes in the lane beyond its payload.
 pub const FRAME_HEADER_BYTES: u32 = crate::format::frame::HEADER_BYTES as u32;
 
-/// An append-only sequence of frames of many partitions with one commit at a time (design §4 and §6).
+/// An append-only sequence of frames of many partitions, committed in groups, a few of them at a time (design §4
+/// and §6).
 ///
-/// A lane is a plain object. Many threads may submit and read; one driver calls [`Lane::step`] (and, from
-/// the same or another thread, [`Lane::maintain`]). [`LaneThread`](crate::LaneThread) is such a driver, a
-/// simulation another. Nothing is committed unless somebody steps.
+/// A lane is a plain object. Many threads may submit and read; one driver calls [`Lane::step`], from one thread or
+/// a few, and [`Lane::maintain`] from any. [`LaneThread`](crate::LaneThread) is such a driver, a simulation another.
+/// Nothing is committed unless somebody steps.
 ///
 /// ```text
 ///            open             step fails, or another writer fences
@@ -34,7 +35,7 @@ pub trait Lane: Send + Sync {
     /// Which lane this is.
     fn id(&self) -> LaneId;
 
-    /// Fences all earlier writers, hands every durable frame at or above `request.from` to `replay` in LSN
+    /// Waits for steps that are still under way since the lane stopped, fences all earlier writers, hands every durable frame at or above `request.from` to `replay` in LSN
     /// order, and starts a new epoch. Blocks for as long as that takes: proportional to the replayed bytes.
     ///
     /// # Errors
@@ -55,8 +56,8 @@ pub trait Lane: Send + Sync {
     /// Everything below this position is durable. One atomic load; only rises while the lane is open.
     fn durable(&self) -> Lsn;
 
-    /// Calls `subscriber` from the driver's thread once per commit and once when the lane stops. It must be
-    /// short and must not call [`Lane::step`]. Subscribers stay over a reopening.
+    /// Calls `subscriber` from a driver's thread once per commit, or once for several that end together, and once
+    /// when the lane stops; one call at a time, in order. It must be short and must not call [`Lane::step`]. Subscribers stay over a reopening.
     fn subscribe(&self, subscriber: Subscriber) -> Subscription;
 
     /// Ends a subscription; a call that is under way on another thread may still finish.
@@ -69,7 +70,16 @@ pub trait Lane: Send + Sync {
     /// Makes what is queued durable: at most one write and one sync. Also writes the empty commit that is due
     /// after 50 ms without traffic, so that damage in the last group is told from a torn tail (semantics 2).
     /// `now` must not run backwards.
+    ///
+    /// Groups overlap in one of two ways. Where a commit blocks its thread, several threads step at a time
+    /// ([`Lane::drivers_max`]), and each call is one group from the queue to the medium. Where the medium answers
+    /// later, one thread steps, and each call starts what may start and collects what was answered.
     fn step(&self, now: Instant) -> Step;
+
+    /// How many threads may usefully be in [`Lane::step`] at a time.
+    fn drivers_max(&self) -> usize {
+        1
+    }
 
     /// Does one bounded piece of work that need not hold up a commit: prepares the next file, recycles
     /// trimmed ones. Safe to call from another thread than [`Lane::step`].
@@ -106,7 +116,7 @@ pub trait Lane: Send + Sync {
     }
 
     /// Commits what is queued, marks a clean end, closes, and lets go of the medium. Nothing is written unless
-    /// the lane is open.
+    /// the lane is open. Waits for the steps of other threads; stop those that call it again and again first.
     /// `now` is as in [`Lane::step`]. False when the lane stopped before all was durable.
     fn close(&self, now: Instant) -> bool;
 
@@ -196,7 +206,8 @@ pub enum StopReason {
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Everything below is durable now; step again at once.
+    /// A group is on the medium, and everything below is durable now, which may be no more than before when an
+    /// earlier group is still on its way. Step again at once.
     Durable(Lsn),
     /// Something is under way; step again at `wake_at`, or when submitted to.
     Waiting {

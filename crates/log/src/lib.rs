@@ -7,12 +7,13 @@
 //!
 //! ```text
 //!  shards ── submit ─▶ queue ── step: take all, one write, one sync ─▶ medium
-//!     ▲                                          │
-//!     └──────── subscriber, once per commit ◀── durable watermark
+//!     ▲                          (a few groups overlap)   │
+//!     └──────── subscriber, once per commit ◀── durable watermark, in order
 //! ```
 //!
 //! Invariants:
-//! - The watermark passes a frame only after a sync that covers the frame and its commit record returned.
+//! - The watermark passes a frame only after a sync that covers the frame and its commit record returned, and after
+//!   it has passed everything before the frame.
 //! - A group is recovered whole or not at all; what was cut at a recovery never returns.
 //! - After a failed write or sync nothing is synced again: the lane stops, and an opening rescans.
 //! - Damage at or below the highest position known synced is reported by name, never cut.
@@ -35,7 +36,7 @@ mod thread;
 mod watch;
 
 pub use error::{OpenError, ReadError, SubmitError};
-pub use file::{FileLane, FileLaneSettings};
+pub use file::{Departure, FileLane, FileLaneSettings, Flight};
 pub use ids::{Epoch, LaneId, Lsn};
 pub use lane::{
     Class, Damage, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Lane,

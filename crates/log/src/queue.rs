@@ -1,5 +1,10 @@
 //! The group builder: frames wait here, already placed and encoded, for the commit that takes them all.
 //!
+//! A group leaves at once when none is under way. Beside others it leaves when a flight is free and it is at least
+//! half as large as all that is under way: so under a steady load of single records each leaves at once, and of
+//! many publishers that wait for their acks not a few make a group of their own, which would part them into ever
+//! more and smaller groups. What is too small now waits for more, or until something lands. No timer is involved.
+//!
 //! Positions are final at submission. That works because a group's commit record has a size that follows
 //! from its number of frames, and because groups follow each other without gaps, over files, too.
 
@@ -15,12 +20,17 @@ use crate::{LaneId, Lsn, StopReason, SubmitError};
 
 /// A group that has this many bytes takes no further submission: it bounds what one sync has to carry.
 const COMMIT_BYTES_MAX: u64 = 8 << 20;
+/// A group leaves beside others when so many of its size make up for all that is under way. With syncs of 4 ms this
+/// made a third fewer commits than no limit, at the same rate.
+const FLIGHT_SHARE: u64 = 2;
 /// Buffers up to this capacity are used again.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
 pub(crate) struct Queue {
     lane: LaneId,
     bytes_max: u64,
+    /// Groups under way at a time.
+    flights_max: usize,
     state: Mutex<State>,
 }
 
@@ -38,7 +48,11 @@ struct State {
     room: Option<(u64, u64)>,
     log_start: u64,
     log_start_changed: bool,
-    driver_idle: bool,
+    /// Groups under way, and their charge.
+    flights: usize,
+    flights_bytes: u64,
+    /// The driver was woken and has not come for a group yet.
+    woken: bool,
     driver: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -49,7 +63,7 @@ enum Phase {
 }
 
 impl Queue {
-    pub(crate) fn new(lane: LaneId, bytes_max: u64) -> Self {
+    pub(crate) fn new(lane: LaneId, bytes_max: u64, flights_max: usize) -> Self {
         let state = State {
             phase: Phase::Stopped(StopReason::Closed),
             next_lsn: 0,
@@ -60,10 +74,12 @@ impl Queue {
             room: None,
             log_start: 0,
             log_start_changed: false,
-            driver_idle: false,
+            flights: 0,
+            flights_bytes: 0,
+            woken: false,
             driver: None,
         };
-        Self { lane, bytes_max, state: Mutex::new(state) }
+        Self { lane, bytes_max, flights_max, state: Mutex::new(state) }
     }
 
     /// Begins to accept frames of `epoch` from position `next_lsn` on.
@@ -74,6 +90,7 @@ impl Queue {
         state.log_start = log_start;
         state.log_start_changed = false;
         state.room = None;
+        (state.flights, state.flights_bytes, state.woken) = (0, 0, false);
         assert!(state.open.is_none() && state.closed.is_empty(), "stopping empties the queue");
     }
 
@@ -129,30 +146,47 @@ impl Queue {
         group.charge += charge;
         let end = group.start() + group.bytes;
         state.next_lsn = end;
-        let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
-        drop(state);
-        if let Some(wake) = wake {
-            wake();
-        }
+        let ready = state.is_ready(self.flights_max);
+        wake_if(ready, state);
         Ok(Placed { first: Lsn(first), end: Lsn(end) })
     }
 
-    /// The next group to commit. `None` also notes that the driver will wait to be woken.
-    pub(crate) fn take(&self) -> Option<PendingGroup> {
+    /// The next group to commit, if it is worth it now and `takes` agrees with its stored bytes. `None` also notes
+    /// that the driver is to be woken when it is. Each group taken is to be [landed](Self::landed).
+    pub(crate) fn take(&self, takes: impl FnOnce(u64) -> bool) -> Option<PendingGroup> {
         let mut state = self.state();
-        if let Some(group) = state.closed.pop_front() {
-            return Some(group);
+        state.woken = false;
+        let next = state.closed.front().or(state.open.as_ref()).map(PendingGroup::stored_bytes)?;
+        if !state.is_ready(self.flights_max) || !takes(next) {
+            return None;
         }
-        match state.open.take() {
-            Some(group) => {
-                state.next_lsn = group.end();
-                Some(group)
-            }
+        let group = match state.closed.pop_front() {
+            Some(group) => group,
             None => {
-                state.driver_idle = true;
-                None
+                let group = state.open.take()?;
+                state.next_lsn = group.end();
+                group
             }
-        }
+        };
+        state.flights += 1;
+        state.flights_bytes += group.charge;
+        // More than one group may wait: the next one is for another thread.
+        let ready = state.is_ready(self.flights_max);
+        wake_if(ready, state);
+        Some(group)
+    }
+
+    /// A group that was taken is synced, or is in the hands of the object store; another may leave.
+    pub(crate) fn landed(&self, group: &PendingGroup) {
+        let mut state = self.state();
+        state.flights = state.flights.saturating_sub(1);
+        state.flights_bytes = state.flights_bytes.saturating_sub(group.charge);
+    }
+
+    /// Nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = self.state();
+        state.open.is_none() && state.closed.is_empty()
     }
 
     /// A group without frames, unless some frames wait: they carry the marks as well.
@@ -161,6 +195,7 @@ impl Queue {
         if state.open.is_some() || !state.closed.is_empty() {
             return None;
         }
+        state.flights += 1;
         let mut group = state.kept.pop().unwrap_or_default();
         group.reset(state.next_lsn, self.lane.0, epoch);
         state.next_lsn = group.end();
@@ -171,7 +206,7 @@ impl Queue {
     pub(crate) fn give_back(&self, mut group: PendingGroup) {
         let mut state = self.state();
         state.bytes = state.bytes.saturating_sub(group.charge);
-        if group.release() <= KEPT_BYTES_MAX && state.kept.len() < 2 {
+        if group.release() <= KEPT_BYTES_MAX && state.kept.len() < self.flights_max.min(4) + 1 {
             state.kept.push(group);
         }
     }
@@ -196,11 +231,9 @@ impl Queue {
         }
         state.log_start = lsn;
         state.log_start_changed = true;
-        let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
-        drop(state);
-        if let Some(wake) = wake {
-            wake();
-        }
+        // Whoever lands looks at the log start as well.
+        let idle = state.flights == 0;
+        wake_if(idle, state);
     }
 
     /// The log start for the next commit record, and whether it waits to be written.
@@ -222,7 +255,27 @@ impl Queue {
     }
 }
 
+/// Wakes the driver, once until it comes.
+fn wake_if(wanted: bool, mut state: MutexGuard<'_, State>) {
+    if wanted && !std::mem::replace(&mut state.woken, true) {
+        let driver = state.driver.clone();
+        drop(state);
+        if let Some(wake) = driver {
+            wake();
+        }
+    }
+}
+
 impl State {
+    /// Whether a group should leave now.
+    fn is_ready(&self, flights_max: usize) -> bool {
+        let Some(open) = &self.open else {
+            return !self.closed.is_empty() && self.flights < flights_max;
+        };
+        let worth_it = open.charge.saturating_mul(FLIGHT_SHARE) >= self.flights_bytes;
+        self.flights == 0 || (self.flights < flights_max && (worth_it || !self.closed.is_empty()))
+    }
+
     fn admit(&self, charge: u64, class: Class, bytes_max: u64) -> Result<(), SubmitError> {
         // Essential frames may fill the queue twice as far: acks must pass where publishes wait.
         let bytes_max = if class == Class::Essential { bytes_max.saturating_mul(2) } else { bytes_max };

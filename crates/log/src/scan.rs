@@ -158,6 +158,10 @@ impl<'a> Medium<'a> {
         if self.headers(lsn).any(|(_, header)| header.epoch >= epoch) {
             return true;
         }
+        // A whole one of an older epoch is a leftover that this epoch ended in front of.
+        if self.header(lsn).is_ok() {
+            return false;
+        }
         // A header that is damaged itself still has two of these three where they belong.
         let Some(bytes) = self.index(lsn).and_then(|index| self.bytes.get(index..index + HEADER_BYTES))
         else {

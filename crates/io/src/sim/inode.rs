@@ -10,11 +10,17 @@ pub(super) struct Inode {
     shown: Vec<u8>,
     stored: Vec<u8>,
     pending: Vec<(u64, Vec<u8>)>,
+    failures: u64,
 }
 
 impl Inode {
     pub(super) fn shown(&self) -> &[u8] {
         &self.shown
+    }
+
+    /// Number of failed syncs.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -45,6 +51,7 @@ impl Inode {
     /// Stores any subset and forgets the rest. Afterwards reads show either all or, where the pages were
     /// dropped, only what is stored.
     pub(super) fn sync_failed(&mut self, random: &mut Random) {
+        self.failures += 1;
         let kept_per_mille = [0, 500, 1000][random.below(3) as usize];
         self.store_some(random, kept_per_mille);
         if random.chance(500) {

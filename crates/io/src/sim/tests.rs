@@ -56,6 +56,21 @@ fn a_failed_sync_forgets_and_the_next_one_lies() {
 }
 
 #[test]
+fn each_handle_hears_of_a_failed_sync_once() {
+    let disk = SimDisk::new(3);
+    let first = disk.create("a").expect("creates");
+    let second = disk.open("a").expect("opens");
+    disk.set_faults(SimFaults { sync_fails_per_mille: 1000, ..SimFaults::default() });
+    first.sync_data().expect_err("told to fail");
+    disk.set_faults(SimFaults::default());
+    disk.open("a").expect("opens").sync_data().expect("it came later");
+    second.sync_data().expect_err("what it wrote may be gone as well");
+    for handle in [first, second] {
+        handle.sync_data().expect("it was told");
+    }
+}
+
+#[test]
 fn the_power_goes_at_the_scripted_call() {
     let disk = SimDisk::new(7);
     disk.set_faults(SimFaults { power_lost_at_call: Some(2), ..SimFaults::default() });

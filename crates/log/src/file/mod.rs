@@ -5,6 +5,10 @@
 //!  lane-0000-00000000000000000002.log   active: preallocated, the writer appends
 //!  lane-0000-spare-00000000000000000007.log   prepared or recycled, waits for its turn
 //! ```
+//! Several groups are in flight at a time, all in the active file: a file becomes active only when everything
+//! before it is durable. The watermark passes a group when it and all before it are; a recovery that finds a hole
+//! cuts there, and the epoch that it begins makes void what reached the disk behind.
+//!
 //! A file becomes active in this order: header durable, renamed, directory durable, first group. It is
 //! recycled in this order: log start durable, renamed to a spare, directory durable, pages written over. A
 //! file that was released is recycled the same way without the first step, and leaves a gap between the files.
@@ -26,13 +30,17 @@ use crate::queue::Queue;
 use crate::watch::Watch;
 use crate::{LaneId, Lsn, OpenError, ReadError, SubmitError};
 
+mod flight;
 mod names;
 mod open;
 mod read;
+mod roll;
 mod segments;
 mod spares;
 mod writer;
 
+use flight::Air;
+pub use flight::{Departure, Flight};
 use spares::Spares;
 use writer::Writer;
 
@@ -47,6 +55,10 @@ pub struct FileLaneSettings {
     /// Bytes that may wait for the disk before [`SubmitError::Busy`]. At the disk's speed this is the longest
     /// wait of an ack; one larger group is let in when nothing else waits.
     pub queue_bytes_max: u64,
+    /// Groups under way to the disk at a time, at least 1; as many threads commit, and the active file has as many
+    /// handles. With syncs of 4 ms, 4 double what 1 reaches, and a lone record waits for no other one's sync. Turn it
+    /// down to 1 on a disk that does one thing at a time.
+    pub flights_max: usize,
     /// On a full disk, bytes of the last file that only essential frames may use.
     pub reserve_bytes: u64,
     /// Time without traffic after which an empty commit marks everything as known synced.
@@ -62,6 +74,7 @@ impl Default for FileLaneSettings {
             file_bytes_min: 4 << 20,
             file_bytes_max: 64 << 20,
             queue_bytes_max: 64 << 20,
+            flights_max: 4,
             reserve_bytes: 1 << 20,
             idle_mark_after: Duration::from_millis(50),
             salt: 0,
@@ -69,7 +82,10 @@ impl Default for FileLaneSettings {
     }
 }
 
-/// A [`Lane`] on a [`Disk`]: one write and one `fdatasync` per commit.
+/// A [`Lane`] on a [`Disk`]: one write and one `fdatasync` per commit, several commits at a time.
+///
+/// Commits overlap when several threads call [`Lane::step`], or when a simulation keeps [`FileLane::depart`] and
+/// [`FileLane::land`] apart.
 pub struct FileLane {
     id: LaneId,
     disk: Arc<dyn Disk>,
@@ -80,6 +96,7 @@ pub struct FileLane {
     files: RwLock<BTreeMap<u64, Arc<LaneFile>>>,
     spares: Mutex<Spares>,
     writer: Mutex<Option<Writer>>,
+    air: Arc<Air>,
     /// Taken at the first open, so that no two processes write one lane; released by closing.
     lock: Mutex<Option<Box<dyn DiskLock>>>,
     /// Log start as of a durable commit record: files below it may go.
@@ -111,12 +128,13 @@ impl FileLane {
         Self {
             id,
             disk,
-            queue: Queue::new(id, settings.queue_bytes_max),
+            queue: Queue::new(id, settings.queue_bytes_max, settings.flights_max.max(1)),
             settings,
             watch: Watch::default(),
             files: RwLock::default(),
             spares: Mutex::default(),
             writer: Mutex::default(),
+            air: Arc::default(),
             lock: Mutex::default(),
             log_start_durable: AtomicU64::new(0),
             released: Mutex::default(),
@@ -144,10 +162,8 @@ impl FileLane {
         self.released.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop(&self, writer: &mut Option<Writer>, reason: StopReason) {
-        *writer = None;
-        self.queue.stop(reason);
-        self.watch.stop(reason);
+    fn flights_max(&self) -> usize {
+        self.settings.flights_max.max(1)
     }
 }
 
@@ -157,10 +173,15 @@ impl Lane for FileLane {
     }
 
     fn open(&self, request: OpenLane, replay: &mut dyn Replay) -> Result<Recovery, OpenError> {
+        // What an earlier epoch still has in the air must not touch what this one writes. Landing takes the writer's lock.
+        if self.writer().is_none() {
+            self.air.wait_until_empty();
+        }
         let mut writer = self.writer();
         if writer.is_some() {
             return Err(OpenError::AlreadyOpen);
         }
+        self.air.forget_crash();
         let (opened, recovery) = self.recover(request, replay)?;
         self.queue.start(recovery.epoch.0, opened.durable(), recovery.log_start.0);
         self.watch.reset(opened.durable());
@@ -191,14 +212,14 @@ impl Lane for FileLane {
     }
 
     fn step(&self, now: Instant) -> Step {
-        let mut writer = self.writer();
-        match self.commit_next(&mut writer, now) {
-            Ok(step) => step,
-            Err(_) => {
-                self.stop(&mut writer, StopReason::Poisoned);
-                Step::Stopped(StopReason::Poisoned)
-            }
+        match self.depart(now) {
+            Departure::Flight(flight) => self.fly(flight, now),
+            Departure::Nothing(step) => step,
         }
+    }
+
+    fn drivers_max(&self) -> usize {
+        self.flights_max()
     }
 
     fn maintain(&self) -> Result<Maintenance, DiskError> {
@@ -229,17 +250,13 @@ impl Lane for FileLane {
     }
 
     fn close(&self, now: Instant) -> bool {
-        let mut writer = self.writer();
         let mut closed = false;
-        if writer.is_some() {
+        if self.writer().is_some() {
             self.queue.drain();
-            closed = self.commit_rest(&mut writer, now).is_ok();
-            self.stop(&mut writer, if closed { StopReason::Closed } else { StopReason::Poisoned });
+            closed = self.commit_rest(now);
         }
         // Also after a poisoning, so that another object may open the directory.
-        self.files.write().unwrap_or_else(PoisonError::into_inner).clear();
-        self.released().clear();
-        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.shut(if closed { StopReason::Closed } else { StopReason::Poisoned });
         closed
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use stele_io::{DiskError, DiskFile};
 
 use super::spares::Spare;
-use super::writer::Writer;
+use super::writer::{Active, Writer};
 use super::{FileLane, LaneFile, names};
 use crate::format::commit::FLAG_EPOCH_START;
 use crate::format::file_header::{FILE_HEADER_BYTES, FILE_VERSION, FileHeader, FileHeaderFault};
@@ -97,7 +97,8 @@ impl FileLane {
                     let file = self.disk.open(&name)?;
                     let bytes = file.length()?;
                     if bytes >= self.settings.file_bytes_min && spares.has_room() {
-                        spares.put(Spare { name, file, bytes });
+                        let handles = self.handles(&name, &file)?;
+                        spares.put(Spare { name, file, handles, bytes });
                     } else {
                         self.disk.remove(&name)?;
                     }
@@ -217,7 +218,7 @@ impl FileLane {
             flags: FLAG_EPOCH_START,
         };
         let in_tail = tail.filter(|tail| !tail.sealed && tail.covers(scanner.end));
-        let (active, capacity) = match in_tail {
+        let active = match in_tail {
             Some(tail) => {
                 let from = scanner.known_synced.clamp(tail.file.first_lsn, scanner.end);
                 let accepted = tail.accepted(from, scanner.end);
@@ -227,25 +228,21 @@ impl FileLane {
                 tail.file.file.write_at(tail.file.position(from), &slices)?;
                 tail.file.file.sync_data()?;
                 let capacity = self.target_bytes(tail.file.index).max(tail.file.allocated);
-                (tail.file, capacity)
+                let handles = self.handles(&tail.file.name, &tail.file.file)?;
+                Active { file: tail.file, capacity, handles }
             }
             None => {
                 let active = self.begin_file(epoch, scanner, last_index + 1)?;
-                record.finish(active.0.incarnation, marks);
-                active.0.file.write_at(active.0.position(scanner.end), &record.slices())?;
-                active.0.file.sync_data()?;
+                record.finish(active.file.incarnation, marks);
+                active.file.file.write_at(active.file.position(scanner.end), &record.slices())?;
+                active.file.file.sync_data()?;
                 active
             }
         };
-        Ok(Writer { epoch, active, capacity, durable: record.end(), unmarked_since: None })
+        Ok(Writer::new(epoch, active, record.end()))
     }
 
-    fn begin_file(
-        &self,
-        epoch: u64,
-        scanner: &Scanner<'_>,
-        index: u64,
-    ) -> Result<(Arc<LaneFile>, u64), OpenError> {
+    fn begin_file(&self, epoch: u64, scanner: &Scanner<'_>, index: u64) -> Result<Active, OpenError> {
         if self.spares().largest() == 0 {
             let spare = self.create_spare(self.target_bytes(index))?;
             self.spares().put(spare);

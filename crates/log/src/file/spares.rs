@@ -22,6 +22,8 @@ pub(super) struct Spares {
 pub(super) struct Spare {
     pub(super) name: String,
     pub(super) file: Arc<dyn DiskFile>,
+    /// One for each flight.
+    pub(super) handles: Vec<Arc<dyn DiskFile>>,
     /// Written blocks.
     pub(super) bytes: u64,
 }
@@ -58,12 +60,14 @@ impl FileLane {
             names::spare(self.id, spares.next_number)
         };
         let file = self.disk.create(&name)?;
-        if let Err(error) = fill(&*file, bytes) {
-            // Give the room back; the first error is the one to tell.
-            let _ = self.disk.remove(&name);
-            return Err(error);
+        match fill(&*file, bytes).and_then(|()| self.handles(&name, &file)) {
+            Ok(handles) => Ok(Spare { name, file, handles, bytes }),
+            Err(error) => {
+                // Give the room back; the first error is the one to tell.
+                let _ = self.disk.remove(&name);
+                Err(error)
+            }
         }
-        Ok(Spare { name, file, bytes })
     }
 
     /// Prepares the next file when the active one is half full. True when it did.
@@ -95,7 +99,10 @@ impl FileLane {
     pub(super) fn recycle_one(&self) -> Result<bool, DiskError> {
         let Some(oldest) = self.take_unneeded() else { return Ok(false) };
         let full_size = oldest.allocated >= self.settings.file_bytes_max;
-        if full_size && self.spares().has_room() {
+        if full_size
+            && self.spares().has_room()
+            && let Ok(handles) = self.handles(&oldest.name, &oldest.file)
+        {
             let name = {
                 let mut spares = self.spares();
                 spares.next_number += 1;
@@ -103,7 +110,7 @@ impl FileLane {
             };
             self.disk.rename(&oldest.name, &name)?;
             self.disk.sync_dir()?;
-            let spare = Spare { name, file: Arc::clone(&oldest.file), bytes: oldest.allocated };
+            let spare = Spare { name, file: Arc::clone(&oldest.file), handles, bytes: oldest.allocated };
             self.spares().put(spare);
         } else {
             self.disk.remove(&oldest.name)?;

@@ -52,6 +52,13 @@ pub(crate) enum HeaderFault {
 
 impl FrameHeader {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = self.encode_unsealed();
+        seal(&mut bytes, self.incarnation);
+        bytes
+    }
+
+    /// Without incarnation and checksum: for a frame whose file is not known yet. To be [sealed](seal).
+    pub(crate) fn encode_unsealed(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[4] = FRAME_VERSION;
         bytes[5] = self.kind;
@@ -64,7 +71,6 @@ impl FrameHeader {
         bytes[44..48].copy_from_slice(&self.count.to_le_bytes());
         bytes[48..56].copy_from_slice(&self.partition.to_le_bytes());
         bytes[56..64].copy_from_slice(&self.base_offset.to_le_bytes());
-        seal(&mut bytes, self.incarnation);
         bytes
     }
 

@@ -111,7 +111,7 @@ impl MemoryLane {
         Self {
             id,
             bucket,
-            queue: Queue::new(id, settings.queue_bytes_max),
+            queue: Queue::new(id, settings.queue_bytes_max, settings.puts_max.max(1)),
             settings,
             watch: Watch::default(),
             objects: RwLock::default(),
@@ -145,6 +145,7 @@ impl MemoryLane {
             acked = Some(put.stored.end);
             self.log_start_durable.fetch_max(put.log_start, Ordering::AcqRel);
             if let Some(group) = put.group {
+                self.queue.landed(&group);
                 self.queue.give_back(group);
             }
             let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +155,7 @@ impl MemoryLane {
             self.watch.advance(durable);
         }
         while writer.in_flight.len() < self.settings.puts_max {
-            let group = match self.queue.take() {
+            let group = match self.queue.take(|_| true) {
                 Some(group) => group,
                 None if self.queue.log_start().1 || flags != 0 && writer.in_flight.is_empty() => {
                     match self.queue.take_empty(writer.epoch) {
