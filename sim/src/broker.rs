@@ -10,7 +10,7 @@ use stele_core::store::{Settings, Store};
 use stele_core::{Core, LaneJournal, RelaySession, Replayed, Router, Scratch};
 use stele_io::{Random, SimDisk};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
-use stele_log::{FileLane, FileLaneSettings, Lane, LaneEvent, LaneId, OpenLane, Step};
+use stele_log::{Departure, FileLane, FileLaneSettings, Flight, Lane, LaneEvent, LaneId, OpenLane, Step};
 use stele_model::{Close, Now, Session};
 use stele_mqtt::{MqttSession, MqttSettings, WillSession};
 use stele_nats::jetstream::PushSession;
@@ -28,7 +28,9 @@ pub(crate) enum Protocol {
 pub(crate) struct Broker {
     pub(crate) core: Arc<Core>,
     store: Arc<Store>,
-    lane: Arc<dyn Lane>,
+    lane: Arc<FileLane>,
+    /// Commits that are under way, and whether a call to the disk is left for them.
+    flights: Vec<(Flight, bool)>,
     /// Something was committed since the last settle.
     committed: Arc<AtomicBool>,
     /// When the lane wants to write an empty commit.
@@ -62,8 +64,7 @@ impl Broker {
             salt: 7,
             ..FileLaneSettings::default()
         };
-        let lane: Arc<dyn Lane> =
-            Arc::new(FileLane::new(LaneId(0), mutation.disk(Arc::new(disk.clone())), settings));
+        let lane = Arc::new(FileLane::new(LaneId(0), mutation.disk(Arc::new(disk.clone())), settings));
         let mut replayed = Replayed::default();
         let recovery = lane.open(OpenLane::default(), &mut replayed).map_err(|error| error.to_string())?;
         let found = format!("{} frames to {}, cut {:?}", recovery.frames, recovery.end, recovery.cut);
@@ -96,6 +97,7 @@ impl Broker {
             core,
             store,
             lane,
+            flights: Vec::new(),
             committed,
             lane_wakes: None,
             kafka: Arc::new(KafkaService::new(KafkaSettings::default())),
@@ -126,9 +128,36 @@ impl Broker {
         (self.lane.bytes_queued() > 0 || due) && !stopped
     }
 
-    /// One write and one sync.
+    /// A group leaves for the disk, if one should.
     pub(crate) fn commit(&mut self, now: Now) {
-        self.lane_wakes = match self.lane.step(self.instant(now)) {
+        match self.lane.depart(self.instant(now)) {
+            Departure::Flight(flight) => {
+                self.flights.push((flight, true));
+                self.lane_wakes = None;
+            }
+            Departure::Nothing(step) => self.note(step, now),
+        }
+    }
+
+    /// Commits under way.
+    pub(crate) fn flights(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// The next piece of one of them: its write, its sync, or that the lane hears of it.
+    pub(crate) fn fly_on(&mut self, index: usize, now: Now) {
+        let (flight, goes_on) = &mut self.flights[index];
+        if *goes_on {
+            *goes_on = flight.advance();
+            return;
+        }
+        let (flight, _) = self.flights.remove(index);
+        let step = self.lane.land(flight, self.instant(now));
+        self.note(step, now);
+    }
+
+    fn note(&mut self, step: Step, now: Now) {
+        self.lane_wakes = match step {
             Step::Durable(_) => Some(self.instant(now)),
             Step::Waiting { wake_at } => Some(wake_at),
             Step::Idle { wake_at } => wake_at,
@@ -182,6 +211,10 @@ impl Broker {
             wire.close(now, &Close::Shutdown, scratch);
         }
         self.store.flush();
+        // The commit threads end what they began before the lane is closed.
+        while !self.flights.is_empty() {
+            self.fly_on(0, now);
+        }
         self.lane.close(self.instant(now));
     }
 
@@ -190,7 +223,7 @@ impl Broker {
     }
 }
 
-fn subscribe(lane: &Arc<dyn Lane>, core: &Arc<Core>, committed: &Arc<AtomicBool>) {
+fn subscribe(lane: &FileLane, core: &Arc<Core>, committed: &Arc<AtomicBool>) {
     let (core, committed) = (Arc::downgrade(core), committed.clone());
     lane.subscribe(Arc::new(move |event| {
         let Some(core) = core.upgrade() else { return };

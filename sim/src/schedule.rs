@@ -15,8 +15,10 @@ pub(crate) enum Action {
     Attend(u64),
     /// A session of the broker's own looks.
     Internal(usize),
-    /// The lane commits.
+    /// A group leaves the lane's queue.
     Commit,
+    /// A group that left is written, is synced, or is durable.
+    FlyOn(usize),
     /// Readers are shown what is durable.
     Settle,
     /// The store does what is due.
@@ -41,6 +43,7 @@ impl Action {
             Self::Wake => (8, 0),
             Self::Maintain => (9, 0),
             Self::Rest => (10, 0),
+            Self::FlyOn(flight) => (11, flight as u64),
         }
     }
 }

@@ -196,6 +196,9 @@ impl World {
         if broker.has_commit(self.now) {
             choices.add(self.shape.commit_weight, Action::Commit);
         }
+        for flight in 0..broker.flights() {
+            choices.add(self.shape.commit_weight, Action::FlyOn(flight));
+        }
         if broker.has_news() {
             choices.add(12, Action::Settle);
         }
@@ -232,6 +235,7 @@ impl World {
             }
             Action::Internal(index) => broker.internal[index].attend(now, &mut self.scratch),
             Action::Commit => broker.commit(now),
+            Action::FlyOn(flight) => broker.fly_on(flight, now),
             Action::Settle => broker.settle(now),
             Action::Wake => broker.wake(now),
             Action::Maintain => broker.maintain(),

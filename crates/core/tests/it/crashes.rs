@@ -102,7 +102,8 @@ fn work(world: &mut World, script: &mut Random, model: &mut Model) {
                 }
             }
             60..65 => delete(world, script, model),
-            65..93 => {
+            65..81 => world.commit_some(script),
+            81..93 => {
                 if !world.commit() {
                     return;
                 }

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use stele_core::store::{Answer, Caller, Capture, Captures, Checkpoints, Opening, Settings, Store, Stored};
 use stele_core::{LaneJournal, Link, Nowhere};
-use stele_io::SimDisk;
-use stele_log::{FileLane, FileLaneSettings, Lane, LaneId, Maintenance, OpenLane, Recovery, SnapshotStore};
+use stele_io::{Random, SimDisk};
+use stele_log::{
+    Departure, FileLane, FileLaneSettings, Flight, Lane, LaneId, Maintenance, OpenLane, Recovery,
+    SnapshotStore,
+};
 use stele_model::*;
 
 /// Bytes of a lane file.
@@ -20,6 +23,8 @@ pub(crate) struct World {
     pub(crate) recovery: Recovery,
     pub(crate) now: Now,
     instant: Instant,
+    /// Commits under way, and whether a call to the disk is left for them.
+    flights: Vec<(Flight, bool)>,
 }
 
 struct NoCaptures;
@@ -52,7 +57,16 @@ impl World {
         let now = Now { monotonic_ns: 1, wall_ns: 1_600_000_000_000_000_000 };
         let store = opening.finish(now, 0);
         let disk = disk.clone();
-        Some(Self { disk, lane, store, checkpoints, recovery, now, instant: Instant::now() })
+        Some(Self {
+            disk,
+            lane,
+            store,
+            checkpoints,
+            recovery,
+            now,
+            instant: Instant::now(),
+            flights: Vec::new(),
+        })
     }
 
     pub(crate) fn create(&self, spec: StreamSpec) {
@@ -81,9 +95,33 @@ impl World {
         results.pop().unwrap()
     }
 
+    /// One piece of the work of commits that overlap: a group departs, or one in the air is written, synced or lands.
+    pub(crate) fn commit_some(&mut self, script: &mut Random) {
+        let index = script.below(4) as usize;
+        match self.flights.get_mut(index) {
+            None => {
+                if let Departure::Flight(flight) = self.lane.depart(self.instant) {
+                    self.flights.push((flight, true));
+                }
+            }
+            Some((flight, goes_on)) if *goes_on => *goes_on = flight.advance(),
+            Some(_) => self.land(index),
+        }
+        self.store.settle(self.now);
+    }
+
+    fn land(&mut self, index: usize) {
+        let (mut flight, _) = self.flights.remove(index);
+        while flight.advance() {}
+        self.lane.land(flight, self.instant);
+    }
+
     /// Commits what waits. False when the lane stopped.
     pub(crate) fn commit(&mut self) -> bool {
         self.instant += Duration::from_millis(1);
+        while !self.flights.is_empty() {
+            self.land(0);
+        }
         let stopped = matches!(self.lane.step(self.instant), stele_log::Step::Stopped(_));
         self.store.settle(self.now);
         !stopped
