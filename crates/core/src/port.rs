@@ -63,7 +63,7 @@ impl<'a, 'c> TurnPort<'a, 'c> {
     where
         'a: 'c,
     {
-        let Scratch { output, arena, encode, cache, random, run, captured, ring: _ } = scratch;
+        let Scratch { output, arena, encode, cache, random, run, captured, ring: _, stalled: _ } = scratch;
         cache.refresh(&core.router);
         let port = Self {
             core,
