@@ -90,9 +90,10 @@ pub struct Core {
 /// Totals since the start, for `/varz` and `/metrics`.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Messages that sessions published.
+    /// Messages that clients published on any wire, requests to the broker among them; records of Kafka producers, each.
+    /// What the broker says by itself (answers, stored records on their way) is not among them.
     pub published: AtomicU64,
-    /// Payload bytes of those.
+    /// Payload bytes of those; of produced records the bytes of their batches, as they came.
     pub published_bytes: AtomicU64,
     /// Messages handed to sockets and sessions.
     pub delivered: AtomicU64,

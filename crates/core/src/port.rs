@@ -15,9 +15,10 @@ use bumpalo::Bump;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use stele_model::batch::Batch;
 use stele_model::{
-    ConnectionId, Message, Now, Order, Outcome, Port, Publish, Published, Quality, Request, Subscribe,
-    SubscriptionId, Ticket,
+    Append, ConnectionId, Message, Now, Order, Outcome, Port, Publish, Published, Quality, Request,
+    Subscribe, SubscriptionId, Ticket,
 };
 
 /// A run is handed on when it holds this many payload bytes, so that a receiver need not wait for all of a large read.
@@ -136,6 +137,14 @@ impl<'a, 'c> TurnPort<'a, 'c> {
         self.run.push(message);
     }
 
+    /// A producer's records are messages of a client, too. Their payload stays as it came: its batch is what is counted.
+    fn count_produced(&mut self, append: &Append) {
+        for batch in append.batches.iter().filter_map(|batch| Batch::parse(&batch.batch).ok()) {
+            self.published += u64::try_from(batch.header().record_count).unwrap_or(0);
+            self.published_bytes += batch.header().total_bytes() as u64;
+        }
+    }
+
     /// A ticket where something is stored, or where earlier answers must leave first.
     fn ticket_for(&mut self, publish: &Publish<'_>, stored: bool) -> Option<Ticket> {
         if !publish.ack {
@@ -168,8 +177,9 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
     }
 
     fn publish(&mut self, publish: Publish<'a>) -> Published {
-        self.published += 1;
-        self.published_bytes += publish.payload.map_or(0, <[u8]>::len) as u64;
+        if !publish.by_broker {
+            self.count_published(publish.payload.map_or(0, <[u8]>::len));
+        }
         let set = self.cache.find(&self.core.router, publish.route.unwrap_or(publish.subject));
         let mut message = Message {
             subject: publish.subject,
@@ -209,9 +219,17 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
         Published { received, ticket }
     }
 
+    fn count_published(&mut self, payload_bytes: usize) {
+        self.published += 1;
+        self.published_bytes += payload_bytes as u64;
+    }
+
     fn request(&mut self, request: Request, order: Order) -> Ticket {
         self.flush_run();
         self.flush_captured();
+        if let Request::Append(append) = &request {
+            self.count_produced(append);
+        }
         let ticket = self.state.pending.ticket();
         let caller = Caller { link: self.link.clone(), ticket };
         match (self.core.durable.request(self.now, &caller, request), order) {

@@ -25,6 +25,10 @@ pub trait Port<'a> {
     fn send_shared(&mut self, bytes: bytes::Bytes);
     /// See [`Turn::publish`].
     fn publish(&mut self, message: Publish<'a>) -> Published;
+    /// See [`Turn::count_published`]. The default suits ports that count nothing.
+    fn count_published(&mut self, payload_bytes: usize) {
+        let _ = payload_bytes;
+    }
     /// See [`Turn::request`].
     fn request(&mut self, request: Request, order: Order) -> Ticket;
     /// See [`Turn::cancel`].
@@ -79,6 +83,11 @@ impl<'a, 't> Turn<'a, 't> {
     /// literal ([`crate::is_literal_subject`]).
     pub fn publish(&mut self, message: Publish<'a>) -> Published {
         self.port.publish(message)
+    }
+
+    /// Counts a client's message that the session answers by itself and does not publish (an API request).
+    pub fn count_published(&mut self, payload_bytes: usize) {
+        self.port.count_published(payload_bytes);
     }
 
     /// Asks the core; the answer comes to [`crate::Session::complete`] with this ticket.

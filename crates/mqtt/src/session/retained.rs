@@ -60,6 +60,7 @@ pub(super) fn put<'a>(
     let mut put = Publish::new(key.into_bump_slice(), &[]);
     // What the bucket keeps has no quality of its own: it asks for a ticket, which comes where a stream captures.
     (put.ack, put.quality) = (true, Quality::AtMostOnce);
+    put.by_broker = true;
     put.payload = message.payload.filter(|payload| !payload.is_empty());
     let mut ttl_ns = None;
     if put.payload.is_none() {
