@@ -11,6 +11,12 @@ pub const FIXED_SEEDS: &[(u64, &str)] = &[
     (40, "a fetch said that a topic is unknown where the log had failed"),
     (50, "a lane that found no room for its next file never asked again"),
     (188, "a QoS 2 message that a full disk refused was taken for a duplicate when it came again"),
+    (
+        330,
+        "a QoS 2 message was claimed that a full disk refused, its connection was cut before that was told: it was lost to a session",
+    ),
+    (659, "the same, lost to a stream"),
+    (837, "the same, without a crash"),
     (171, "years that the clock jumped forward ended the window of message ids at the next start"),
 ];
 
