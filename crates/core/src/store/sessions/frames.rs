@@ -198,6 +198,18 @@ mod tests {
     use stele_model::{Filter, StreamName};
 
     #[test]
+    fn golden_claims() {
+        let client = b"c".to_vec();
+        check_golden(&PacketClaimed { client: client.clone(), packet: 300, claimed: true }, "680163ac0201");
+        let kept = vec![
+            Keeper { message: 0, stream: Some(StreamName::new("s")) },
+            Keeper { message: 1, stream: None },
+        ];
+        let partly = PacketPartlyClaimed { client, packet: 300, kept };
+        check_golden(&partly, "6b0163ac0202000101730100");
+    }
+
+    #[test]
     fn golden() {
         let client = b"c".to_vec();
         let will = Will {
@@ -262,13 +274,6 @@ mod tests {
         check_golden(&record, "6a01ac020405 01020173000100010170010002010163".replace(' ', "").as_str());
         check_golden(&MessagesDone { client: client.clone(), ordinals: vec![5, 6] }, "660163020506");
         check_golden(&MessageReceived { client: client.clone(), ordinal: 5 }, "67016305");
-        check_golden(&PacketClaimed { client: client.clone(), packet: 300, claimed: true }, "680163ac0201");
-        let kept = vec![
-            Keeper { message: 0, stream: Some(StreamName::new("s")) },
-            Keeper { message: 1, stream: None },
-        ];
-        let partly = PacketPartlyClaimed { client: client.clone(), packet: 300, kept };
-        check_golden(&partly, "6b0163ac0202000101730100");
         check_golden(&WillDone { client }, "690163");
     }
 }
