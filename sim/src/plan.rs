@@ -15,8 +15,9 @@ pub const FIXED_SEEDS: &[(u64, &str)] = &[
         330,
         "a QoS 2 message was claimed that a full disk refused, its connection was cut before that was told: it was lost to a session",
     ),
-    (659, "the same, lost to a stream"),
-    (837, "the same, without a crash"),
+    (659, "a QoS 2 message was acknowledged and was not in its stream"),
+    (837, "as 330, without a crash"),
+    (1551, "the auditor ended before a message that was acknowledged without an offset"),
     (171, "years that the clock jumped forward ended the window of message ids at the next start"),
 ];
 
