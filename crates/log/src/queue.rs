@@ -10,7 +10,9 @@ use crc_fast::crc32_iscsi;
 
 use crate::format::frame::KIND_COMMIT;
 use crate::group::{PendingGroup, commit_record_bytes};
-use crate::lane::{Class, FRAME_BYTES_MAX, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Placed};
+use crate::lane::{
+    Class, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Placed,
+};
 use crate::{LaneId, Lsn, StopReason, SubmitError};
 
 /// A group that has this many bytes takes no further submission: it bounds what one sync has to carry.
@@ -36,10 +38,20 @@ struct State {
     bytes: u64,
     /// With a full disk: what may still be charged in all, and how much of it only essential frames may use.
     room: Option<(u64, u64)>,
+    /// Somebody adds to the open group what must become durable with it.
+    held: Option<Held>,
     log_start: u64,
     log_start_changed: bool,
     driver_idle: bool,
     driver: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    /// What is charged for [`Queue::submit_held`] and not used yet.
+    reserved: u64,
+    /// The driver came for the group meanwhile.
+    wanted: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +70,7 @@ impl Queue {
             kept: Vec::new(),
             bytes: 0,
             room: None,
+            held: None,
             log_start: 0,
             log_start_changed: false,
             driver_idle: false,
@@ -74,6 +87,7 @@ impl Queue {
         state.log_start = log_start;
         state.log_start_changed = false;
         state.room = None;
+        state.held = None;
         assert!(state.open.is_none() && state.closed.is_empty(), "stopping empties the queue");
     }
 
@@ -84,11 +98,19 @@ impl Queue {
         state.open = None;
         state.closed.clear();
         state.bytes = 0;
+        state.held = None;
     }
 
-    /// Refuses frames from now on; those that wait can still be taken.
+    /// Refuses frames from now on; those that wait can still be taken, but for a group that is held: it misses what was
+    /// to come with it.
     pub(crate) fn drain(&self) {
-        self.state().phase = Phase::Stopped(StopReason::Closed);
+        let mut state = self.state();
+        state.phase = Phase::Stopped(StopReason::Closed);
+        if state.held.take().is_some()
+            && let Some(group) = state.open.take()
+        {
+            state.next_lsn = group.start();
+        }
     }
 
     /// Why frames are refused; `None` while they are accepted.
@@ -100,6 +122,60 @@ impl Queue {
     }
 
     pub(crate) fn submit(&self, frames: &[Frame], class: Class) -> Result<Placed, SubmitError> {
+        self.place(frames, |state, charge| state.admit(charge, class, self.bytes_max))
+    }
+
+    /// As `submit`, out of what the hold reserved.
+    pub(crate) fn submit_held(&self, frames: &[Frame]) -> Result<Placed, SubmitError> {
+        self.place(frames, |state, charge| {
+            if let Some(held) = &mut state.held
+                && held.reserved >= charge
+            {
+                held.reserved -= charge;
+                state.bytes -= charge;
+                return Ok(());
+            }
+            state.admit(charge, Class::Essential, self.bytes_max)
+        })
+    }
+
+    /// Keeps the open group from being taken until [`Queue::let_go`].
+    pub(crate) fn hold(&self, bytes: u64) -> Result<(), SubmitError> {
+        let mut state = self.state();
+        if let Phase::Stopped(reason) = state.phase {
+            return Err(SubmitError::Stopped(reason));
+        }
+        if state.held.is_some() {
+            return Err(SubmitError::Busy);
+        }
+        // The frame's own header, and the one commit record that it may be alone in.
+        let reserved = bytes + u64::from(FRAME_HEADER_BYTES) + commit_record_bytes(1);
+        state.admit(reserved, Class::Essential, self.bytes_max)?;
+        state.bytes += reserved;
+        if state.open.as_ref().is_some_and(|group| group.bytes > COMMIT_BYTES_MAX / 2) {
+            state.close_group();
+        }
+        state.held = Some(Held { reserved, wanted: false });
+        Ok(())
+    }
+
+    /// The open group may be taken.
+    pub(crate) fn let_go(&self) {
+        let mut state = self.state();
+        let Some(held) = state.held.take() else { return };
+        state.bytes -= held.reserved;
+        if held.wanted {
+            // It waits no longer, even where the next hold comes at once.
+            state.close_group();
+        }
+        wake(state);
+    }
+
+    fn place(
+        &self,
+        frames: &[Frame],
+        admit: impl FnOnce(&mut State, u64) -> Result<(), SubmitError>,
+    ) -> Result<Placed, SubmitError> {
         let bytes = check(frames)?;
         // The checksums of payloads are the larger part of the work and need no lock.
         let mut few = [0; 8];
@@ -119,7 +195,7 @@ impl Queue {
             Phase::Open { epoch } => epoch,
             Phase::Stopped(reason) => return Err(SubmitError::Stopped(reason)),
         };
-        state.admit(charge, class, self.bytes_max)?;
+        admit(&mut state, charge)?;
         state.bytes += charge;
         let group = state.group_for(bytes, frames.len(), self.lane.0, epoch);
         let first = group.start() + group.bytes;
@@ -129,10 +205,8 @@ impl Queue {
         group.charge += charge;
         let end = group.start() + group.bytes;
         state.next_lsn = end;
-        let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
-        drop(state);
-        if let Some(wake) = wake {
-            wake();
+        if state.held.is_none() {
+            wake(state);
         }
         Ok(Placed { first: Lsn(first), end: Lsn(end) })
     }
@@ -142,6 +216,11 @@ impl Queue {
         let mut state = self.state();
         if let Some(group) = state.closed.pop_front() {
             return Some(group);
+        }
+        if let Some(held) = &mut state.held {
+            held.wanted = true;
+            state.driver_idle = true;
+            return None;
         }
         match state.open.take() {
             Some(group) => {
@@ -158,7 +237,7 @@ impl Queue {
     /// A group without frames, unless some frames wait: they carry the marks as well.
     pub(crate) fn take_empty(&self, epoch: u64) -> Option<PendingGroup> {
         let mut state = self.state();
-        if state.open.is_some() || !state.closed.is_empty() {
+        if state.open.is_some() || !state.closed.is_empty() || state.held.is_some() {
             return None;
         }
         let mut group = state.kept.pop().unwrap_or_default();
@@ -196,11 +275,7 @@ impl Queue {
         }
         state.log_start = lsn;
         state.log_start_changed = true;
-        let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
-        drop(state);
-        if let Some(wake) = wake {
-            wake();
-        }
+        wake(state);
     }
 
     /// The log start for the next commit record, and whether it waits to be written.
@@ -238,13 +313,21 @@ impl State {
         Ok(())
     }
 
+    /// The open group takes no more.
+    fn close_group(&mut self) {
+        if let Some(group) = self.open.take() {
+            self.next_lsn = group.end();
+            self.closed.push_back(group);
+        }
+    }
+
     fn group_for(&mut self, bytes: u64, frames: usize, lane: u16, epoch: u64) -> &mut PendingGroup {
         let full = |group: &PendingGroup| {
             group.bytes + bytes > COMMIT_BYTES_MAX || group.frames() + frames > GROUP_FRAMES_MAX
         };
-        if let Some(group) = self.open.take_if(|group| full(group)) {
-            self.next_lsn = group.end();
-            self.closed.push_back(group);
+        // A held group grows beyond its size for a moment rather than be torn.
+        if self.held.is_none() && self.open.as_ref().is_some_and(full) {
+            self.close_group();
         }
         let Self { open, kept, next_lsn, .. } = self;
         open.get_or_insert_with(|| {
@@ -252,6 +335,15 @@ impl State {
             group.reset(*next_lsn, lane, epoch);
             group
         })
+    }
+}
+
+/// Wakes the driver if it went idle, outside of the lock.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let wake = if std::mem::take(&mut state.driver_idle) { state.driver.clone() } else { None };
+    drop(state);
+    if let Some(wake) = wake {
+        wake();
     }
 }
 
