@@ -130,13 +130,33 @@ struct HastyJournal {
     end: AtomicU64,
 }
 
-impl Journal for HastyJournal {
-    fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
-        self.journal.append(frames, stored)?;
+impl HastyJournal {
+    fn note(&self, stored: &[StoredFrame]) {
         if let Some(last) = stored.last() {
             self.end.fetch_max(last.lsn.0, Ordering::AcqRel);
         }
+    }
+}
+
+impl Journal for HastyJournal {
+    fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
+        self.journal.append(frames, stored)?;
+        self.note(stored);
         Ok(())
+    }
+
+    fn hold(&self, bytes: u64) -> Result<(), Error> {
+        self.journal.hold(bytes)
+    }
+
+    fn append_held(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
+        self.journal.append_held(frames, stored)?;
+        self.note(stored);
+        Ok(())
+    }
+
+    fn let_go(&self) {
+        self.journal.let_go();
     }
 
     fn read(&self, position: u64, length: u32) -> Result<bytes::Bytes, Error> {

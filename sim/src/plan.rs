@@ -11,6 +11,13 @@ pub const FIXED_SEEDS: &[(u64, &str)] = &[
     (40, "a fetch said that a topic is unknown where the log had failed"),
     (50, "a lane that found no room for its next file never asked again"),
     (188, "a QoS 2 message that a full disk refused was taken for a duplicate when it came again"),
+    (
+        330,
+        "a QoS 2 message was claimed that a full disk refused, its connection was cut before that was told: it was lost to a session",
+    ),
+    (659, "a QoS 2 message was acknowledged and was not in its stream"),
+    (837, "as 330, without a crash"),
+    (1551, "the auditor ended before a message that was acknowledged without an offset"),
     (171, "years that the clock jumped forward ended the window of message ids at the next start"),
 ];
 

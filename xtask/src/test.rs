@@ -6,6 +6,9 @@ use std::process::Command;
 use crate::report::Report;
 use crate::{audit, foreign, root, tidy};
 
+/// `stele tour` is tested as it is built, with the clients that the tests have built anyway.
+const TOUR: [&str; 2] = ["--features", "stele-cli/tour"];
+
 /// Everything that this machine can test, cheapest first.
 pub(crate) fn all() -> anyhow::Result<bool> {
     let mut report = Report::default();
@@ -13,11 +16,13 @@ pub(crate) fn all() -> anyhow::Result<bool> {
     report.check("tidy", || tidy::verb(false));
     report.step("lints", &mut lints());
     // One build for the binary and every test, so that one set of features is compiled.
-    if report.step("build", cargo().args(["build", "--workspace", "--bins", "--tests", "--examples"])) {
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bins", "--tests", "--examples"]).args(TOUR);
+    if report.step("build", &mut build) {
         let binary = target_folder().join("debug/stele");
         report.tests(
             "tests: unit, simulation, fuzz corpora, real Rust clients",
-            cargo().args(["test", "--workspace", "--no-fail-fast"]).env("STELE_BIN", &binary),
+            cargo().args(["test", "--workspace", "--no-fail-fast"]).args(TOUR).env("STELE_BIN", &binary),
         )?;
         audit::short(&mut report, &binary);
         foreign::against_stele(&mut report, &binary)?;
@@ -36,15 +41,9 @@ pub(crate) fn fast() -> anyhow::Result<bool> {
     report.step("lints", &mut lints());
     report.tests(
         "unit tests",
-        cargo().args([
-            "test",
-            "--workspace",
-            "--exclude",
-            "stele-examples",
-            "--lib",
-            "--bins",
-            "--no-fail-fast",
-        ]),
+        cargo()
+            .args(["test", "--workspace", "--exclude", "stele-examples", "--lib", "--bins", "--no-fail-fast"])
+            .args(TOUR),
     )?;
     Ok(report.finish())
 }
@@ -72,6 +71,6 @@ pub(crate) fn target_folder() -> PathBuf {
 
 fn lints() -> Command {
     let mut command = cargo();
-    command.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    command.args(["clippy", "--workspace", "--all-targets"]).args(TOUR).args(["--", "-D", "warnings"]);
     command
 }

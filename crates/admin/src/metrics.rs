@@ -26,7 +26,11 @@ fn registry(admin: &Admin) -> Registry {
         counter.inc_by(value.load(Ordering::Relaxed));
         registry.register(name, help, counter);
     };
-    total("messages_published", "Messages that clients published", &counters.published);
+    total(
+        "messages_published",
+        "Messages that clients published on any wire, records of producers among them",
+        &counters.published,
+    );
     total("payload_bytes_published", "Payload bytes of those messages", &counters.published_bytes);
     total("messages_delivered", "Messages handed to live receivers", &counters.delivered);
     total("messages_dropped", "Messages that a full receiver did not get", &counters.dropped);

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
-use stele_core::store::{Answer, Caller, Capture, Checkpoints, Fault, Opening, Settings, Store, Stored};
+use stele_core::store::{
+    Answer, Attempt, Caller, Capture, Checkpoints, Fault, Keeper, Once, Opening, Settings, Store, Stored,
+};
 use stele_core::{Core, Durable, LaneJournal, Lsn, Nowhere, Router};
 use stele_host::{Clock, Stop};
 use stele_io::{Disk, DiskErrorKind, DiskLock, MemoryDisk, RealDisk};
@@ -21,7 +23,8 @@ use stele_log::{
     SnapshotStore, StopReason,
 };
 use stele_model::{
-    ConnectionId, Error, Filter, Now, Outcome, Request, StreamCommand, StreamName, StreamSpec, Ticket, Wire,
+    Claim, ConnectionId, Error, Filter, Now, Outcome, Request, StreamCommand, StreamName, StreamSpec, Ticket,
+    Wire,
 };
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -305,6 +308,19 @@ impl Durable for Storage {
 
     fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
         self.store.enqueue(now, messages, results)
+    }
+
+    fn once(
+        &self,
+        now: Now,
+        caller: &Caller,
+        claim: &Claim<'_>,
+        room: u64,
+        store: &mut dyn FnMut(&[Keeper]) -> Attempt,
+    ) -> Once {
+        let once = self.store.once(now, caller, claim, room, store);
+        self.nudge();
+        once
     }
 
     fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {

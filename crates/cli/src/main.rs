@@ -4,6 +4,7 @@ mod allocator;
 mod client;
 mod commands;
 mod serve;
+mod tour;
 
 use clap::{Parser, Subcommand};
 use commands::{messages, stream};
@@ -32,6 +33,7 @@ enum Command {
     Stream(stream::Arguments),
     Pub(messages::Pub),
     Sub(messages::Sub),
+    Tour(tour::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Stream(arguments) => stream::run(arguments),
         Command::Pub(arguments) => messages::publish(arguments),
         Command::Sub(arguments) => messages::subscribe(arguments),
+        Command::Tour(arguments) => return tour::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

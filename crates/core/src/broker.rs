@@ -2,11 +2,11 @@
 
 use crate::journal::{Journal, Lsn};
 use crate::router::Router;
-use crate::store::{Answer, Caller, Capture, Fault, Store, Stored};
+use crate::store::{Answer, Attempt, Caller, Capture, Fault, Keeper, Once, Store, Stored};
 use crate::{Link, Outlet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use stele_model::{ConnectionId, Error, Now, Request, StreamName, Ticket};
+use stele_model::{Claim, ConnectionId, Error, Now, Request, StreamName, Ticket};
 
 /// The durable side as the live side sees it. [`crate::store::Store`] implements it; tests replace it.
 pub trait Durable: Send + Sync {
@@ -22,6 +22,16 @@ pub trait Durable: Send + Sync {
 
     /// Queues messages for the stored sessions that want them.
     fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn;
+
+    /// See [`Store::once`].
+    fn once(
+        &self,
+        now: Now,
+        caller: &Caller,
+        claim: &Claim<'_>,
+        room: u64,
+        store: &mut dyn FnMut(&[Keeper]) -> Attempt,
+    ) -> Once;
 
     /// Answers a request, or will through the caller's link.
     fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer;
@@ -51,6 +61,17 @@ impl Durable for Store {
 
     fn enqueue(&self, now: Now, messages: &[Capture<'_>], results: &mut Vec<Result<Stored, Error>>) -> Lsn {
         Self::enqueue(self, now, messages, results)
+    }
+
+    fn once(
+        &self,
+        now: Now,
+        caller: &Caller,
+        claim: &Claim<'_>,
+        room: u64,
+        store: &mut dyn FnMut(&[Keeper]) -> Attempt,
+    ) -> Once {
+        Self::once(self, now, caller, claim, room, store)
     }
 
     fn request(&self, now: Now, caller: &Caller, request: Request) -> Answer {
@@ -90,9 +111,10 @@ pub struct Core {
 /// Totals since the start, for `/varz` and `/metrics`.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Messages that sessions published.
+    /// Messages that clients published on any wire, requests to the broker among them; records of Kafka producers, each.
+    /// What the broker says by itself (answers, stored records on their way) is not among them.
     pub published: AtomicU64,
-    /// Payload bytes of those.
+    /// Payload bytes of those; of produced records the bytes of their batches, as they came.
     pub published_bytes: AtomicU64,
     /// Messages handed to sockets and sessions.
     pub delivered: AtomicU64,

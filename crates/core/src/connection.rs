@@ -22,7 +22,6 @@ pub struct Connection {
     link: Arc<Link>,
     session: Box<dyn Session>,
     state: TurnState,
-    stalled: Stalled,
 }
 
 /// Whether `attend` has more to do at once.
@@ -40,7 +39,7 @@ pub type Stalled = Option<Arc<Link>>;
 impl Connection {
     /// A connection over `link`, driven by `session`.
     pub fn new(core: Arc<Core>, link: Arc<Link>, session: Box<dyn Session>) -> Self {
-        Self { core, link, session, state: TurnState::default(), stalled: None }
+        Self { core, link, session, state: TurnState::default() }
     }
 
     /// Its shared part.
@@ -106,9 +105,10 @@ impl Connection {
 
     /// As `attend`, for a session that publishes in it: also a receiver to wait for.
     pub fn attend_paced(&mut self, now: Now, scratch: &mut Scratch) -> (Result<Attended, Close>, Stalled) {
+        scratch.stalled = None;
         let attended = self.attend_to_all(now, scratch);
         self.state.pending.return_ring(&mut scratch.ring);
-        (attended, self.stalled.take())
+        (attended, scratch.stalled.take())
     }
 
     fn attend_to_all(&mut self, now: Now, scratch: &mut Scratch) -> Result<Attended, Close> {
@@ -239,11 +239,11 @@ impl Connection {
         scratch: &mut Scratch,
         call: impl FnOnce(&mut dyn Session, &mut Turn<'_, '_>) -> R,
     ) -> R {
-        let Self { core, link, session, state, stalled, .. } = self;
+        let Self { core, link, session, state, .. } = self;
         let (mut port, arena) = TurnPort::new(core, link, state, scratch, now);
         let result = call(session.as_mut(), &mut Turn::new(arena, &mut port));
         if let Some(receiver) = port.finish() {
-            *stalled = Some(receiver);
+            scratch.stalled = Some(receiver);
         }
         result
     }

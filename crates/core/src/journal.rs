@@ -55,6 +55,23 @@ pub trait Journal: Send + Sync {
     /// `Storage` when the lane is poisoned, `DiskFull`, `Overloaded` when too many bytes wait.
     fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error>;
 
+    /// Everything appended until [`Journal::let_go`] becomes durable together or not at all, of whichever shard it is.
+    /// `bytes` are reserved for the payload of one frame of [`Journal::append_held`]. One hold at a time; only for
+    /// decisions in memory, because commits wait for its end.
+    ///
+    /// # Errors
+    /// As `append`.
+    fn hold(&self, bytes: u64) -> Result<(), Error>;
+
+    /// As `append` for deltas, while the caller holds, out of what it reserved.
+    ///
+    /// # Errors
+    /// As `append`; for want of room only beyond what was reserved.
+    fn append_held(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error>;
+
+    /// Ends a hold.
+    fn let_go(&self);
+
     /// The payload of the frame at this position.
     ///
     /// # Errors
@@ -117,6 +134,17 @@ impl Journal for MemoryJournal {
         }
         Ok(())
     }
+
+    // Durability is moved by hand, between calls: nothing can be torn.
+    fn hold(&self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn append_held(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
+        self.append(frames, stored)
+    }
+
+    fn let_go(&self) {}
 
     fn read(&self, position: u64, length: u32) -> Result<Bytes, Error> {
         let all = self.frames.lock().expect("no panic holds the lock");

@@ -4,7 +4,7 @@ use crate::journal::{FrameKind, Journal, JournalFrame, Lsn, StoredFrame};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use stele_log::{Class, Damage, Frame, Lane, ReadError, Replay, SubmitError};
+use stele_log::{Class, Damage, Frame, Lane, Placed, ReadError, Replay, SubmitError};
 use stele_model::Error;
 
 pub(crate) const BATCH: u8 = 1;
@@ -26,6 +26,24 @@ impl LaneJournal {
         Self { lane, damaged: Mutex::default() }
     }
 
+    fn place(
+        &self,
+        frames: &[JournalFrame],
+        stored: &mut Vec<StoredFrame>,
+        submit: impl FnOnce(&[Frame]) -> Result<Placed, SubmitError>,
+    ) -> Result<(), Error> {
+        let frames: Vec<Frame> = frames.iter().map(lane_frame).collect();
+        let placed = submit(&frames).map_err(|error| neutral(&error))?;
+        let mut position = placed.first.0;
+        for frame in &frames {
+            let end = position + frame.stored_bytes();
+            // The group is durable as a whole.
+            stored.push(StoredFrame { lsn: Lsn(placed.end.0), position });
+            position = end;
+        }
+        Ok(())
+    }
+
     fn damaged(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -35,16 +53,19 @@ impl Journal for LaneJournal {
     fn append(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
         let new_data = frames.iter().any(|frame| frame.kind == FrameKind::Batch);
         let class = if new_data { Class::Publish } else { Class::Essential };
-        let frames: Vec<Frame> = frames.iter().map(lane_frame).collect();
-        let placed = self.lane.submit(&frames, class).map_err(|error| neutral(&error))?;
-        let mut position = placed.first.0;
-        for frame in &frames {
-            let end = position + frame.stored_bytes();
-            // The group is durable as a whole.
-            stored.push(StoredFrame { lsn: Lsn(placed.end.0), position });
-            position = end;
-        }
-        Ok(())
+        self.place(frames, stored, |frames| self.lane.submit(frames, class))
+    }
+
+    fn hold(&self, bytes: u64) -> Result<(), Error> {
+        self.lane.hold(bytes).map_err(|error| neutral(&error))
+    }
+
+    fn append_held(&self, frames: &[JournalFrame], stored: &mut Vec<StoredFrame>) -> Result<(), Error> {
+        self.place(frames, stored, |frames| self.lane.submit_held(frames))
+    }
+
+    fn let_go(&self) {
+        self.lane.let_go();
     }
 
     fn read(&self, position: u64, length: u32) -> Result<Bytes, Error> {

@@ -15,9 +15,10 @@ use bumpalo::Bump;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use stele_model::batch::Batch;
 use stele_model::{
-    ConnectionId, Message, Now, Order, Outcome, Port, Publish, Published, Quality, Request, Subscribe,
-    SubscriptionId, Ticket,
+    Append, Claim, ConnectionId, Error, Message, Now, Order, Outcome, Port, Publish, Published, Quality,
+    Request, Subscribe, SubscriptionId, Ticket,
 };
 
 /// A run is handed on when it holds this many payload bytes, so that a receiver need not wait for all of a large read.
@@ -52,6 +53,20 @@ pub(crate) struct TurnPort<'a, 'c> {
     published_bytes: u64,
 }
 
+/// A message and whom it is for.
+struct Aim<'a> {
+    message: Message<'a>,
+    set: Arc<MatchSet>,
+    /// Somebody receives it at once.
+    live: bool,
+    /// A stream that acknowledges captures it.
+    acknowledges: bool,
+    /// Somebody may keep it.
+    stored: bool,
+    /// Its publisher is told that somebody gets it.
+    received: bool,
+}
+
 impl<'a, 'c> TurnPort<'a, 'c> {
     pub(crate) fn new(
         core: &'c Arc<Core>,
@@ -63,7 +78,7 @@ impl<'a, 'c> TurnPort<'a, 'c> {
     where
         'a: 'c,
     {
-        let Scratch { output, arena, encode, cache, random, run, captured, ring: _ } = scratch;
+        let Scratch { output, arena, encode, cache, random, run, captured, ring: _, stalled: _ } = scratch;
         cache.refresh(&core.router);
         let port = Self {
             core,
@@ -136,6 +151,46 @@ impl<'a, 'c> TurnPort<'a, 'c> {
         self.run.push(message);
     }
 
+    /// A producer's records are messages of a client, too. Their payload stays as it came: its batch is what is counted.
+    fn count_produced(&mut self, append: &Append) {
+        for batch in append.batches.iter().filter_map(|batch| Batch::parse(&batch.batch).ok()) {
+            self.published += u64::try_from(batch.header().record_count).unwrap_or(0);
+            self.published_bytes += batch.header().total_bytes() as u64;
+        }
+    }
+
+    /// Whom a message is for.
+    #[inline]
+    fn aim(&mut self, publish: &Publish<'a>) -> Aim<'a> {
+        if !publish.by_broker {
+            self.count_published(publish.payload.map_or(0, <[u8]>::len));
+        }
+        let set = self.cache.find(&self.core.router, publish.route.unwrap_or(publish.subject));
+        let mut message = Message {
+            subject: publish.subject,
+            reply: publish.reply,
+            headers: publish.headers,
+            payload: publish.payload,
+            quality: publish.quality,
+            retain: publish.retain,
+            from: self.link.id,
+        };
+        let live = set.has_live() && (!publish.no_echo || fan_out::reaches_others(&set, self.link.id));
+        if publish.route.is_some() {
+            return Aim { message, set, live, acknowledges: false, stored: false, received: live };
+        }
+        let is_record = publish.conditions.is_some_and(|conditions| conditions.origin.is_some());
+        let captures = !set.captures.is_empty() && !is_record;
+        if captures && message.quality == Quality::AtMostOnce {
+            message.quality = Quality::AtLeastOnce;
+        }
+        let for_sessions = set.sessions && message.quality > Quality::AtMostOnce;
+        let stored = captures || for_sessions || publish.retain;
+        let acknowledges = captures && set.captures.first().is_some_and(|target| target.acknowledges);
+        let received = live || publish.answered || acknowledges || for_sessions;
+        Aim { message, set, live, acknowledges, stored, received }
+    }
+
     /// A ticket where something is stored, or where earlier answers must leave first.
     fn ticket_for(&mut self, publish: &Publish<'_>, stored: bool) -> Option<Ticket> {
         if !publish.ack {
@@ -168,37 +223,16 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
     }
 
     fn publish(&mut self, publish: Publish<'a>) -> Published {
-        self.published += 1;
-        self.published_bytes += publish.payload.map_or(0, <[u8]>::len) as u64;
-        let set = self.cache.find(&self.core.router, publish.route.unwrap_or(publish.subject));
-        let mut message = Message {
-            subject: publish.subject,
-            reply: publish.reply,
-            headers: publish.headers,
-            payload: publish.payload,
-            quality: publish.quality,
-            retain: publish.retain,
-            from: self.link.id,
-        };
-        let live = set.has_live() && (!publish.no_echo || fan_out::reaches_others(&set, self.link.id));
+        let Aim { message, set, live, acknowledges, stored, received } = self.aim(&publish);
         if publish.route.is_some() {
             if live {
                 self.add_to_run(message, &set, publish.no_echo);
             }
-            return Published { received: live, ticket: None };
+            return Published { received, ticket: None };
         }
-        let is_record = publish.conditions.is_some_and(|conditions| conditions.origin.is_some());
-        let captures = !set.captures.is_empty() && !is_record;
-        if captures && message.quality == Quality::AtMostOnce {
-            message.quality = Quality::AtLeastOnce;
-        }
-        let for_sessions = set.sessions && message.quality > Quality::AtMostOnce;
-        let stored = captures || for_sessions || publish.retain;
-        let acknowledges = captures && set.captures.first().is_some_and(|target| target.acknowledges);
         // Captures that do not acknowledge are silent to NATS; a publisher that asked for quality hears of all.
         let answers = stored && (acknowledges || publish.quality > Quality::AtMostOnce);
         let ticket = self.ticket_for(&publish, answers);
-        let received = live || publish.answered || acknowledges || for_sessions;
         if live {
             self.add_to_run(message, &set, publish.no_echo);
         }
@@ -209,9 +243,53 @@ impl<'a> Port<'a> for TurnPort<'a, '_> {
         Published { received, ticket }
     }
 
+    fn count_published(&mut self, payload_bytes: usize) {
+        self.published += 1;
+        self.published_bytes += payload_bytes as u64;
+    }
+
+    fn publish_once(&mut self, messages: &[Publish<'a>], claim: Claim<'_>) -> Published {
+        self.flush_run();
+        self.flush_captured();
+        let ticket = self.state.pending.ticket();
+        let caller = Caller { link: self.link.clone(), ticket };
+        let aims: Vec<Aim<'a>> = messages.iter().map(|publish| self.aim(publish)).collect();
+        let captured = aims.iter().zip(messages).map(|(aim, publish)| Captured {
+            message: aim.message,
+            conditions: publish.conditions,
+            set: aim.set.clone(),
+            ticket: None,
+            hears_all: true,
+        });
+        let captured: Vec<Captured<'a>> = captured.collect();
+        let once = capture::store_once(self, &caller, &claim, &captured);
+        let mut received = once.repeated;
+        // What the client will send again because nobody took it is shown then.
+        let taken = once.kept || once.refused.as_ref().is_none_or(Error::is_final);
+        for (aim, publish) in aims.into_iter().zip(messages) {
+            received |= aim.received || !aim.set.captures.is_empty();
+            if aim.live && taken && !once.repeated {
+                self.add_to_run(aim.message, &aim.set, publish.no_echo);
+            }
+        }
+        let outcome = match once.refused {
+            Some(error) => Outcome::Failed(error),
+            None => Outcome::Appended(stele_model::AppendReply::default()),
+        };
+        self.state.pending.push_ready(ticket, once.lsn, outcome);
+        Published { received, ticket: Some(ticket) }
+    }
+
+    fn is_captured(&mut self, subject: &[u8]) -> bool {
+        !self.cache.find(&self.core.router, subject).captures.is_empty()
+    }
+
     fn request(&mut self, request: Request, order: Order) -> Ticket {
         self.flush_run();
         self.flush_captured();
+        if let Request::Append(append) = &request {
+            self.count_produced(append);
+        }
         let ticket = self.state.pending.ticket();
         let caller = Caller { link: self.link.clone(), ticket };
         match (self.core.durable.request(self.now, &caller, request), order) {

@@ -36,6 +36,7 @@ impl RelaySession {
             payload: message.payload.map(|payload| &*arena.alloc_slice_copy(payload)),
             quality: message.quality,
             ack: true,
+            by_broker: true,
             conditions: Some(conditions),
             ..Publish::new(b"", b"")
         });

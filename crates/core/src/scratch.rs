@@ -1,5 +1,6 @@
 //! A worker's memory for one turn at a time, used again by the next.
 
+use crate::connection::Stalled;
 use crate::pending::Ring;
 use crate::router::{MatchCache, MatchSet};
 use bumpalo::Bump;
@@ -22,6 +23,8 @@ pub struct Scratch {
     pub(crate) run: Vec<Message<'static>>,
     pub(crate) captured: Vec<Captured<'static>>,
     pub(crate) ring: Ring,
+    /// The receiver that the last calls of a session should wait for.
+    pub(crate) stalled: Stalled,
 }
 
 /// A message that at least one stream or stored session keeps, until the end of the run.
@@ -49,6 +52,7 @@ impl Scratch {
 
     /// Makes ready for the next turn; memory that was unusually large is freed.
     pub fn reset(&mut self) {
+        self.stalled = None;
         self.output.clear();
         self.arena.reset();
         if self.arena.allocated_bytes() > KEPT_BYTES_MAX {
@@ -59,9 +63,10 @@ impl Scratch {
         }
     }
 
-    /// Forgets what the router said, so that no closed connection is kept alive by it.
+    /// Forgets what the router said and who stalled, so that no closed connection is kept alive by it.
     pub fn forget(&mut self) {
         self.cache.clear();
+        self.stalled = None;
     }
 }
 

@@ -121,10 +121,11 @@ mod tests {
     use crate::drive::Drive;
     use crate::tcp_outlet::TcpOutlet;
 
-    /// What an idle connection costs begins here; the runtime adds about 100 bytes to a task and rounds up to 128.
+    /// What an idle connection costs begins here; the runtime adds 104 bytes to a task and rounds up to
+    /// a multiple of 128.
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Drive>() <= 160, "{}", size_of::<Drive>());
+        assert!(size_of::<Drive>() <= 152, "{}", size_of::<Drive>());
         assert!(size_of::<TcpOutlet>() <= 136, "{}", size_of::<TcpOutlet>());
     }
 }

@@ -53,6 +53,26 @@ pub trait Lane: Send + Sync {
     /// See [`SubmitError`]. Nothing is queued then.
     fn submit(&self, frames: &[Frame], class: Class) -> Result<Placed, SubmitError>;
 
+    /// Makes everything that is submitted from now on, until [`Lane::let_go`], durable together or not at all: the open
+    /// group is not committed meanwhile. For what must not be torn and cannot be one submission; what others submit
+    /// meanwhile comes with it. Only for the time of a few submissions: commits wait, so nothing in between may.
+    ///
+    /// `bytes` are reserved for the payload of one frame through [`Lane::submit_held`], so that it is not refused for
+    /// want of room where what came before it was taken.
+    ///
+    /// # Errors
+    /// As [`Lane::submit`] of an essential frame; `Busy` also while somebody else holds. Nothing is held then.
+    fn hold(&self, bytes: u64) -> Result<(), SubmitError>;
+
+    /// As [`Lane::submit`] for an essential frame, while the caller holds, from what it reserved.
+    ///
+    /// # Errors
+    /// As [`Lane::submit`]; for want of room only beyond what was reserved.
+    fn submit_held(&self, frames: &[Frame]) -> Result<Placed, SubmitError>;
+
+    /// Ends a hold; without one nothing happens. A lane that stops or closes ends it, too, and drops what was held.
+    fn let_go(&self);
+
     /// Everything below this position is durable. One atomic load; only rises while the lane is open.
     fn durable(&self) -> Lsn;
 

@@ -26,6 +26,8 @@ const FLIGHT_SHARE: u64 = 2;
 /// Buffers up to this capacity are used again.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
+mod hold;
+
 pub(crate) struct Queue {
     lane: LaneId,
     bytes_max: u64,
@@ -46,6 +48,8 @@ struct State {
     bytes: u64,
     /// With a full disk: what may still be charged in all, and how much of it only essential frames may use.
     room: Option<(u64, u64)>,
+    /// Somebody adds to the open group what must become durable with it.
+    held: Option<Held>,
     log_start: u64,
     log_start_changed: bool,
     /// Groups under way, and their charge.
@@ -54,6 +58,14 @@ struct State {
     /// The driver was woken and has not come for a group yet.
     woken: bool,
     driver: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    /// What is charged for [`Queue::submit_held`] and not used yet.
+    reserved: u64,
+    /// The driver came for the group meanwhile.
+    wanted: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +84,7 @@ impl Queue {
             kept: Vec::new(),
             bytes: 0,
             room: None,
+            held: None,
             log_start: 0,
             log_start_changed: false,
             flights: 0,
@@ -91,6 +104,7 @@ impl Queue {
         state.log_start_changed = false;
         state.room = None;
         (state.flights, state.flights_bytes, state.woken) = (0, 0, false);
+        state.held = None;
         assert!(state.open.is_none() && state.closed.is_empty(), "stopping empties the queue");
     }
 
@@ -101,11 +115,19 @@ impl Queue {
         state.open = None;
         state.closed.clear();
         state.bytes = 0;
+        state.held = None;
     }
 
-    /// Refuses frames from now on; those that wait can still be taken.
+    /// Refuses frames from now on; those that wait can still be taken, but for a group that is held: it misses what was
+    /// to come with it.
     pub(crate) fn drain(&self) {
-        self.state().phase = Phase::Stopped(StopReason::Closed);
+        let mut state = self.state();
+        state.phase = Phase::Stopped(StopReason::Closed);
+        if state.held.take().is_some()
+            && let Some(group) = state.open.take()
+        {
+            state.next_lsn = group.start();
+        }
     }
 
     /// Why frames are refused; `None` while they are accepted.
@@ -117,6 +139,14 @@ impl Queue {
     }
 
     pub(crate) fn submit(&self, frames: &[Frame], class: Class) -> Result<Placed, SubmitError> {
+        self.place(frames, |state, charge| state.admit(charge, class, self.bytes_max))
+    }
+
+    fn place(
+        &self,
+        frames: &[Frame],
+        admit: impl FnOnce(&mut State, u64) -> Result<(), SubmitError>,
+    ) -> Result<Placed, SubmitError> {
         let bytes = check(frames)?;
         // The checksums of payloads are the larger part of the work and need no lock.
         let mut few = [0; 8];
@@ -136,7 +166,7 @@ impl Queue {
             Phase::Open { epoch } => epoch,
             Phase::Stopped(reason) => return Err(SubmitError::Stopped(reason)),
         };
-        state.admit(charge, class, self.bytes_max)?;
+        admit(&mut state, charge)?;
         state.bytes += charge;
         let group = state.group_for(bytes, frames.len(), self.lane.0, epoch);
         let first = group.start() + group.bytes;
@@ -156,6 +186,12 @@ impl Queue {
     pub(crate) fn take(&self, takes: impl FnOnce(u64) -> bool) -> Option<PendingGroup> {
         let mut state = self.state();
         state.woken = false;
+        if state.closed.is_empty()
+            && let Some(held) = &mut state.held
+        {
+            held.wanted = true;
+            return None;
+        }
         let next = state.closed.front().or(state.open.as_ref()).map(PendingGroup::stored_bytes)?;
         if !state.is_ready(self.flights_max) || !takes(next) {
             return None;
@@ -192,7 +228,7 @@ impl Queue {
     /// A group without frames, unless some frames wait: they carry the marks as well.
     pub(crate) fn take_empty(&self, epoch: u64) -> Option<PendingGroup> {
         let mut state = self.state();
-        if state.open.is_some() || !state.closed.is_empty() {
+        if state.open.is_some() || !state.closed.is_empty() || state.held.is_some() {
             return None;
         }
         state.flights += 1;
@@ -269,7 +305,7 @@ fn wake_if(wanted: bool, mut state: MutexGuard<'_, State>) {
 impl State {
     /// Whether a group should leave now.
     fn is_ready(&self, flights_max: usize) -> bool {
-        let Some(open) = &self.open else {
+        let Some(open) = self.open.as_ref().filter(|_| self.held.is_none()) else {
             return !self.closed.is_empty() && self.flights < flights_max;
         };
         let worth_it = open.charge.saturating_mul(FLIGHT_SHARE) >= self.flights_bytes;
@@ -291,13 +327,21 @@ impl State {
         Ok(())
     }
 
+    /// The open group takes no more.
+    fn close_group(&mut self) {
+        if let Some(group) = self.open.take() {
+            self.next_lsn = group.end();
+            self.closed.push_back(group);
+        }
+    }
+
     fn group_for(&mut self, bytes: u64, frames: usize, lane: u16, epoch: u64) -> &mut PendingGroup {
         let full = |group: &PendingGroup| {
             group.bytes + bytes > COMMIT_BYTES_MAX || group.frames() + frames > GROUP_FRAMES_MAX
         };
-        if let Some(group) = self.open.take_if(|group| full(group)) {
-            self.next_lsn = group.end();
-            self.closed.push_back(group);
+        // A held group grows beyond its size for a moment rather than be torn.
+        if self.held.is_none() && self.open.as_ref().is_some_and(full) {
+            self.close_group();
         }
         let Self { open, kept, next_lsn, .. } = self;
         open.get_or_insert_with(|| {
@@ -308,6 +352,7 @@ impl State {
     }
 }
 
+/// Wakes the driver if it went idle, outside of the lock.
 fn check(frames: &[Frame]) -> Result<u64, SubmitError> {
     if frames.is_empty() || frames.len() > GROUP_FRAMES_MAX {
         return Err(SubmitError::Size);

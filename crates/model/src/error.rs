@@ -165,3 +165,19 @@ pub enum Error {
     #[error("internal error: {0}")]
     Internal(&'static str),
 }
+
+impl Error {
+    /// Does trying the same again not change it? Room, storage and ownership come back; rules stay.
+    pub fn is_final(&self) -> bool {
+        !matches!(
+            self,
+            Self::Storage
+                | Self::DiskFull
+                | Self::Quarantined
+                | Self::Overloaded
+                | Self::NotOwner(_)
+                | Self::SessionFenced
+                | Self::Internal(_)
+        )
+    }
+}

@@ -43,7 +43,9 @@ pub use read::{Isolation, Read, ReadPart, ReadPartReply, ReadReply, TimeLookup};
 pub use record::{StoredRecord, visit_record_headers};
 pub use relay::{RecordOrigin, Relayed};
 pub use session::{Close, Format, Outcome, Session};
-pub use session_state::{QueuedMessage, SessionCommand, SessionFilter, SessionOpened, SessionReply, Will};
+pub use session_state::{
+    Claim, QueuedMessage, SessionCommand, SessionFilter, SessionOpened, SessionReply, Will,
+};
 pub use stream::{
     CleanupPolicy, DEDUP_WINDOW_NS, Discard, Document, Limits, ManySelector, PartitionInfo, RecordSelector,
     Retention, Storage, StreamCommand, StreamInfo, StreamName, StreamReply, StreamSpec, SubjectCount,

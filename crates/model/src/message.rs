@@ -97,6 +97,9 @@ pub struct Publish<'a> {
     pub answered: bool,
     /// Do not deliver to this connection's own subscriptions (NATS `echo: false`).
     pub no_echo: bool,
+    /// The broker's own words (an answer, a stored record on its way, a copy that it keeps): no message of a client, and
+    /// not counted as one.
+    pub by_broker: bool,
     /// What must hold for a stream to store it, and what storing it does; none for most messages.
     pub conditions: Option<&'a Conditions<'a>>,
 }
@@ -150,6 +153,7 @@ impl<'a> Publish<'a> {
             ack: false,
             answered: false,
             no_echo: false,
+            by_broker: false,
             conditions: None,
         }
     }

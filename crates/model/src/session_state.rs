@@ -69,13 +69,6 @@ pub enum SessionCommand {
         /// Which.
         ordinal: u64,
     },
-    /// A QoS 2 publish came with this packet id; `new` says whether to forward the message. → `Claimed` when durable.
-    Claim {
-        /// The client id.
-        client: Bytes,
-        /// Its packet id.
-        packet: u16,
-    },
     /// Asks for the wills of sessions whose connections are gone. Order `Free`; comes again and again. → `Will`
     Wills,
     /// The will of this session was published. Nothing is answered.
@@ -83,13 +76,30 @@ pub enum SessionCommand {
         /// The client id.
         client: Bytes,
     },
-    /// PUBREL came: forget the packet id. → `Claimed { new: was unknown }` when durable.
+    /// PUBREL came, or a refusal is to be told: forget the packet id. → `Released` when durable.
     Release {
         /// The client id.
         client: Bytes,
         /// Its packet id.
         packet: u16,
     },
+}
+
+impl SessionCommand {
+    /// Does it say which connection has a session, or that none has it any more?
+    pub fn changes_hands(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Detach { .. })
+    }
+}
+
+/// Under which identity a publish counts once ([`crate::Turn::publish_once`]): what comes again under it, before
+/// [`SessionCommand::Release`], is not stored again where it is stored already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim<'c> {
+    /// The client id; its session outlives its connection and is held by the caller.
+    pub client: &'c [u8],
+    /// The packet id.
+    pub packet: u16,
 }
 
 /// A stored subscription.
@@ -143,7 +153,7 @@ pub struct SessionOpened {
     pub received: Vec<u64>,
     /// Ordinals below this may have been sent before: repeat with DUP.
     pub sent_below: u64,
-    /// Packet ids of QoS 2 publishes that were claimed and not released.
+    /// Packet ids of QoS 2 publishes that are stored and were not released.
     pub claimed: Vec<u16>,
 }
 
@@ -182,10 +192,10 @@ pub enum SessionReply {
     },
     /// Messages in order.
     Queued(Vec<QueuedMessage>),
-    /// First time?
-    Claimed {
-        /// It is.
-        new: bool,
+    /// The packet id is free.
+    Released {
+        /// Something of its message was stored.
+        known: bool,
     },
     /// This will is to be published now.
     Will {

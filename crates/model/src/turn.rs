@@ -1,7 +1,7 @@
 //! What a session may do during one call: the only way from a wire into the core.
 
 use crate::{
-    Append, CursorCommand, Filter, Format, GroupCommand, Publish, Read, SessionCommand, StreamCommand,
+    Append, Claim, CursorCommand, Filter, Format, GroupCommand, Publish, Read, SessionCommand, StreamCommand,
     SubscriptionId, Ticket, TimeLookup,
 };
 use bumpalo::Bump;
@@ -25,6 +25,22 @@ pub trait Port<'a> {
     fn send_shared(&mut self, bytes: bytes::Bytes);
     /// See [`Turn::publish`].
     fn publish(&mut self, message: Publish<'a>) -> Published;
+    /// See [`Turn::count_published`]. The default suits ports that count nothing.
+    fn count_published(&mut self, payload_bytes: usize) {
+        let _ = payload_bytes;
+    }
+
+    /// See [`Turn::publish_once`]. The default suits ports whose wire never asks.
+    fn publish_once(&mut self, messages: &[Publish<'a>], claim: Claim<'_>) -> Published {
+        let _ = claim;
+        let published = messages.iter().map(|message| self.publish(*message));
+        published.last().unwrap_or(Published { received: false, ticket: None })
+    }
+    /// See [`Turn::is_captured`]. The default suits ports whose wire never asks.
+    fn is_captured(&mut self, subject: &[u8]) -> bool {
+        let _ = subject;
+        false
+    }
     /// See [`Turn::request`].
     fn request(&mut self, request: Request, order: Order) -> Ticket;
     /// See [`Turn::cancel`].
@@ -79,6 +95,23 @@ impl<'a, 't> Turn<'a, 't> {
     /// literal ([`crate::is_literal_subject`]).
     pub fn publish(&mut self, message: Publish<'a>) -> Published {
         self.port.publish(message)
+    }
+
+    /// Counts a client's message that the session answers by itself and does not publish (an API request).
+    pub fn count_published(&mut self, payload_bytes: usize) {
+        self.port.count_published(payload_bytes);
+    }
+
+    /// Publishes what came under a packet id, once: where some of it was stored under this claim before, only the rest is.
+    /// What is stored now and the claim become durable together or not at all. What is refused leaves no claim where
+    /// nothing was stored. There is always a ticket; `Failed` tells of any refusal.
+    pub fn publish_once(&mut self, messages: &[Publish<'a>], claim: Claim<'_>) -> Published {
+        self.port.publish_once(messages, claim)
+    }
+
+    /// Would a stream store a message on this literal subject?
+    pub fn is_captured(&mut self, subject: &[u8]) -> bool {
+        self.port.is_captured(subject)
     }
 
     /// Asks the core; the answer comes to [`crate::Session::complete`] with this ticket.

@@ -106,9 +106,7 @@ impl Ledger {
         let came = inbox.came.entry(id.clone()).or_default();
         *came += 1;
         if *came > 1 {
-            // What one queue refused another has taken: sent again, it comes again.
-            let once = exactly_once && !refused;
-            self.expect(!once, Check::MqttQuality, || format!("{session} was given {id} twice"));
+            self.expect(!exactly_once, Check::MqttQuality, || format!("{session} was given {id} twice"));
             return;
         }
         // What was sent before the subscription stood, and again after it, comes where it was sent again.

@@ -26,6 +26,11 @@ impl Log {
         self.known.last_key_value().map_or(0, |(offset, _)| offset + 1)
     }
 
+    /// Was something acknowledged without an offset?
+    pub(crate) fn has_unplaced(&self) -> bool {
+        !self.acked_somewhere.is_empty()
+    }
+
     /// How many messages are known.
     pub(crate) fn count(&self) -> u64 {
         self.known.len() as u64

@@ -78,11 +78,19 @@ const IO_CRATES: &[&str] =
 /// Client libraries that the product below the kit must not contain.
 const CLIENTS: &[&str] = &["rdkafka", "async-nats", "rumqttc"];
 const MAY_USE_CLIENTS: &[&str] = &["stele-kit", "stele-testkit", "stele-bench", "stele-examples"];
+/// These may behind a feature that is off by default: `stele tour`. What is built without it, `shipped.rs` checks.
+const MAY_OFFER_CLIENTS: &[&str] = &["stele-cli"];
 
 /// A workspace member and the names of its normal and build dependencies.
 pub(super) struct Package {
     name: String,
-    dependencies: Vec<String>,
+    dependencies: Vec<Dependency>,
+}
+
+struct Dependency {
+    name: String,
+    /// Only with a feature.
+    optional: bool,
 }
 
 /// The workspace's members, from `cargo metadata`.
@@ -106,7 +114,10 @@ fn read(metadata: &Value) -> anyhow::Result<Vec<Package>> {
             dependencies: dependencies
                 .iter()
                 .filter(|dependency| dependency["kind"].as_str() != Some("dev"))
-                .map(|dependency| text(&dependency["name"]))
+                .map(|dependency| {
+                    let optional = dependency["optional"].as_bool().unwrap_or(false);
+                    Ok(Dependency { name: text(&dependency["name"])?, optional })
+                })
                 .collect::<anyhow::Result<_>>()?,
         });
     }
@@ -125,7 +136,8 @@ pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
             ));
             continue;
         };
-        for dependency in package.dependencies.iter().map(String::as_str) {
+        for Dependency { name: dependency, optional } in &package.dependencies {
+            let dependency = dependency.as_str();
             if dependency == "stele-testkit" && !TEST_PROGRAMS.contains(&name) {
                 findings.push(Finding::of(name, "uses stele-testkit outside of its tests"));
             } else if ours(dependency) && !allowed.contains(&dependency) {
@@ -137,7 +149,8 @@ pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
             if SANS_IO.contains(&name) && IO_CRATES.contains(&dependency) {
                 findings.push(Finding::of(name, &format!("does no IO, and {dependency} would let it")));
             }
-            if CLIENTS.contains(&dependency) && !MAY_USE_CLIENTS.contains(&name) {
+            let offers = *optional && MAY_OFFER_CLIENTS.contains(&name);
+            if CLIENTS.contains(&dependency) && !MAY_USE_CLIENTS.contains(&name) && !offers {
                 findings.push(Finding::of(
                     name,
                     &format!("ships without client libraries, and {dependency} is one"),
@@ -179,5 +192,18 @@ mod tests {
         assert_eq!(row("stele-host", "stele-testkit", None).len(), 1);
         assert_eq!(row("stele-broker", "rdkafka", None).len(), 1);
         assert_eq!(row("stele-surprise", "bytes", None).len(), 1);
+    }
+
+    #[test]
+    fn clients_may_stand_behind_a_feature_of_the_binary_only() {
+        let found = |name: &str, optional: bool| {
+            let dependency = json!({ "name": "rdkafka", "kind": null, "optional": optional });
+            let metadata = json!({ "packages": [{ "name": name, "dependencies": [dependency] }] });
+            check(&read(&metadata).expect("the sample is complete")).len()
+        };
+        assert_eq!(
+            (found("stele-cli", true), found("stele-cli", false), found("stele-broker", true)),
+            (0, 1, 1)
+        );
     }
 }

@@ -14,6 +14,8 @@ const PRODUCTS: &[&str] = &["stele-broker", "stele-cli"];
 /// Crates that must not be built for it, with the reason.
 const UNWANTED: &[(&str, &str)] = &[
     ("rdkafka-sys", "librdkafka belongs to tests, tools and the feature `tour`"),
+    ("async-nats", "client libraries belong to tests, tools and the feature `tour`"),
+    ("rumqttc", "client libraries belong to tests, tools and the feature `tour`"),
     ("aws-lc-sys", "ring is the one cryptography of the house"),
     ("openssl-sys", "ring is the one cryptography of the house"),
 ];

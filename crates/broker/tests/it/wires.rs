@@ -47,7 +47,7 @@ async fn mqtt(address: SocketAddr) {
     }
 }
 
-async fn until(socket: &mut TcpStream, expected: &[u8]) -> Vec<u8> {
+pub(crate) async fn until(socket: &mut TcpStream, expected: &[u8]) -> Vec<u8> {
     let mut heard = Vec::new();
     while !holds(&heard, expected) {
         assert!(socket.read_buf(&mut heard).await.expect("it answers") > 0, "{heard:?}");

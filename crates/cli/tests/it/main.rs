@@ -10,3 +10,7 @@ mod mqtt;
 mod nats;
 mod readme;
 mod start;
+#[cfg(feature = "tour")]
+mod tour;
+#[cfg(not(feature = "tour"))]
+mod tour_absent;

@@ -104,6 +104,17 @@ impl Context {
     pub(crate) fn append(&mut self, frames: &[JournalFrame]) -> Result<StoredFrame, Error> {
         let mut stored = Vec::with_capacity(frames.len());
         self.journal.append(frames, &mut stored)?;
+        self.appended(frames, &stored)
+    }
+
+    /// As `append`, out of what the hold on the journal reserved.
+    pub(crate) fn append_held(&mut self, frames: &[JournalFrame]) -> Result<StoredFrame, Error> {
+        let mut stored = Vec::with_capacity(frames.len());
+        self.journal.append_held(frames, &mut stored)?;
+        self.appended(frames, &stored)
+    }
+
+    fn appended(&mut self, frames: &[JournalFrame], stored: &[StoredFrame]) -> Result<StoredFrame, Error> {
         let last = *stored.last().ok_or(Error::Internal("the journal stored nothing"))?;
         self.lsn = last.lsn;
         for frame in frames {

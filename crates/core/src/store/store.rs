@@ -17,7 +17,7 @@ use stele_model::{
 
 /// Everything durable. Shared between threads; every call enters one shard at a time, in place.
 ///
-/// Locks, in the order in which they are taken: directory, watchers, shard, outbox or waiting reads.
+/// Locks, in the order in which they are taken: claims, directory, watchers, shard, outbox or waiting reads.
 pub struct Store {
     journal: Arc<dyn Journal>,
     captures: Arc<dyn Captures>,
@@ -28,6 +28,8 @@ pub struct Store {
     /// Who is told of pushing cursors.
     watchers: Mutex<Vec<Caller>>,
     relay: Mutex<Relay>,
+    /// Held while a publish is stored that counts once, and while sessions change hands.
+    pub(super) claims: Mutex<()>,
     /// What is damaged.
     faults: Mutex<Vec<Fault>>,
     /// The log misses something: it is kept as it is.
@@ -94,6 +96,7 @@ impl Store {
             reads: Mutex::default(),
             watchers: Mutex::default(),
             relay: Mutex::default(),
+            claims: Mutex::default(),
             damaged_at_start: !faults.is_empty(),
             faults: Mutex::new(faults),
         };
@@ -160,9 +163,10 @@ impl Store {
             Request::Cursor(command) => self.cursor(now, caller, command),
             Request::Group(command) => self.group(now, caller, command),
             Request::Relay => self.relay(caller),
-            Request::Session(command) => self.enter(SESSIONS_SHARD, |shard| {
-                shard.sessions.request(&mut shard.context, now, caller, command)
-            }),
+            Request::Session(command) => {
+                let _turn = command.changes_hands().then(|| self.claims());
+                self.enter(SESSIONS_SHARD, |s| s.sessions.request(&mut s.context, now, caller, command))
+            }
         }
     }
 
@@ -181,6 +185,7 @@ impl Store {
 
     /// A connection is gone: whatever of it waits goes, too.
     pub fn detach(&self, link: ConnectionId) {
+        let _turn = self.claims();
         self.reads().detach(link);
         self.relay_waiting().detach(link);
         self.watchers().retain(|watcher| watcher.link.id != link);

@@ -3,6 +3,7 @@
 
 mod cursors;
 mod images;
+mod once;
 mod pulls;
 mod replay;
 mod streams;

@@ -9,4 +9,5 @@
 mod checkpoints;
 mod crashes;
 mod damage;
+mod once;
 mod world;

@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) recovery: Recovery,
     pub(crate) now: Now,
-    instant: Instant,
+    pub(crate) instant: Instant,
     /// Commits under way, and whether a call to the disk is left for them.
     flights: Vec<(Flight, bool)>,
 }
@@ -231,6 +231,6 @@ pub(crate) fn bucket(name: &str, subject: &str) -> StreamSpec {
     spec
 }
 
-fn caller() -> Caller {
+pub(crate) fn caller() -> Caller {
     Caller { link: Arc::new(Link::new(ConnectionId(1), Arc::new(Nowhere))), ticket: Ticket(1) }
 }

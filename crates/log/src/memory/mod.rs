@@ -274,6 +274,18 @@ impl Lane for MemoryLane {
         self.queue.submit(frames, class)
     }
 
+    fn hold(&self, bytes: u64) -> Result<(), SubmitError> {
+        self.queue.hold(bytes)
+    }
+
+    fn submit_held(&self, frames: &[Frame]) -> Result<Placed, SubmitError> {
+        self.queue.submit_held(frames)
+    }
+
+    fn let_go(&self) {
+        self.queue.let_go();
+    }
+
     fn durable(&self) -> Lsn {
         self.watch.durable()
     }

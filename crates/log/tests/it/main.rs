@@ -9,5 +9,6 @@
 mod crash;
 mod damage;
 mod files;
+mod hold;
 mod release;
 mod suite;

@@ -16,8 +16,7 @@ use crate::{MqttSettings, Qos, ReasonCode, Version};
 use bumpalo::Bump;
 use std::collections::VecDeque;
 use stele_model::{
-    Close, Conditions, Error, Now, Order, Outcome, Published, Quality, Request, SUBJECT_BYTES_MAX,
-    SessionCommand, Ticket, Turn,
+    Close, Conditions, Error, Now, Outcome, Published, Quality, SUBJECT_BYTES_MAX, Ticket, Turn,
 };
 
 /// What came from the client and is not finished.
@@ -39,7 +38,10 @@ pub(super) enum Then {
     More,
     PubAck(PacketId, ReasonCode),
     PubRec(PacketId, ReasonCode),
-    PubComp(PacketId),
+    /// The refusal of a QoS 2 publish can be told: its packet id is free.
+    Freed(PacketId),
+    /// True: this connection knows of the publish.
+    PubComp(PacketId, bool),
     /// PUBREL to the client.
     PubRel(PacketId),
     SubAck(Box<PendingSubAck>),
@@ -73,8 +75,9 @@ impl Inbound {
         Some(then)
     }
 
-    fn awaits_pubrec(&self, packet_id: PacketId) -> bool {
-        self.waiting.iter().any(|(_, then)| matches!(then, Then::PubRec(id, _) if *id == packet_id))
+    pub(super) fn awaits_pubrec(&self, packet_id: PacketId) -> bool {
+        let pubrec = |then: &Then| matches!(then, Then::PubRec(id, _) if *id == packet_id);
+        self.waiting.iter().any(|(_, then)| pubrec(then)) || self.is_owed_pubrec(packet_id)
     }
 }
 
@@ -112,6 +115,17 @@ impl Live {
                 Err(reason) => return self.refuse_publish(packet, reason),
             }
         }
+        if let Some(packet_id) =
+            packet.packet_id.filter(|_| packet.qos == Qos::ExactlyOnce && self.is_stored())
+        {
+            let put = if packet.retain {
+                retained::prepare(&message, packet.properties, now, turn.arena)
+            } else {
+                None
+            };
+            self.publish_once(packet_id, message, put, turn);
+            return Ok(());
+        }
         let published = turn.publish(message);
         let mut tickets = [published.ticket, None];
         if packet.retain {
@@ -125,7 +139,7 @@ impl Live {
             tickets[1] = stored;
         }
         if let Some(packet_id) = packet.packet_id {
-            self.acknowledge(packet.qos, packet_id, published, tickets, turn);
+            self.acknowledge(packet.qos, packet_id, published, tickets);
         }
         Ok(())
     }
@@ -191,7 +205,6 @@ impl Live {
         packet_id: PacketId,
         published: Published,
         tickets: [Option<Ticket>; 2],
-        turn: &mut Turn<'_, '_>,
     ) {
         let reason =
             if published.received || tickets.iter().any(Option::is_some) || self.version != Version::V5 {
@@ -199,18 +212,13 @@ impl Live {
             } else {
                 ReasonCode::NO_MATCHING_SUBSCRIBERS
             };
-        let mut tickets: Vec<Ticket> = tickets.into_iter().flatten().collect();
-        if qos == Qos::ExactlyOnce && self.is_stored() {
-            // Behind the message: a crash between the two repeats it, and never loses it.
-            let command = SessionCommand::Claim { client: self.client.clone(), packet: packet_id.get() };
-            tickets.push(turn.request(Request::Session(command), Order::InTurn));
-        }
-        let Some(last) = tickets.pop() else {
+        let [first, second] = tickets;
+        let Some(last) = second.or(first) else {
             self.finish_publish(qos, packet_id, reason);
             return;
         };
-        for ticket in tickets {
-            self.inbound.expect(ticket, Then::More);
+        if let Some(first) = first.filter(|first| *first != last) {
+            self.inbound.expect(first, Then::More);
         }
         let then = match qos {
             Qos::ExactlyOnce => Then::PubRec(packet_id, reason),
@@ -220,7 +228,7 @@ impl Live {
     }
 
     /// PUBACK or PUBREC.
-    fn finish_publish(&mut self, qos: Qos, packet_id: PacketId, reason: ReasonCode) {
+    pub(super) fn finish_publish(&mut self, qos: Qos, packet_id: PacketId, reason: ReasonCode) {
         match qos {
             Qos::AtMostOnce => {}
             Qos::AtLeastOnce => {
@@ -243,18 +251,6 @@ impl Live {
             self.finish_publish(packet.qos, packet_id, reason);
         }
         Ok(())
-    }
-
-    pub(super) fn on_pubrel(&mut self, packet_id: PacketId, turn: &mut Turn<'_, '_>) {
-        let known = self.inbound.forget_received(packet_id);
-        if known && self.is_stored() {
-            let command = SessionCommand::Release { client: self.client.clone(), packet: packet_id.get() };
-            let ticket = turn.request(Request::Session(command), Order::InTurn);
-            self.inbound.expect(ticket, Then::PubComp(packet_id));
-            return;
-        }
-        let reason = if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
-        self.ack(|ack, version, out| ack.encode_pubcomp(version, out), packet_id, reason);
     }
 
     /// An answer of the core to something that the client waits for.
@@ -287,14 +283,12 @@ impl Live {
         }
         let refused = self.inbound.take_refused().or(failure);
         if let Some(error) = &refused
-            && self.version != Version::V5
-            && !is_policy(error)
+            && (then.has_no_refusal() || self.version != Version::V5 && !error.is_final())
         {
             // Without a word for it, only the end of the connection tells that the message is not safe.
-            self.release_refused(&then, turn);
             return Err(Rejection::Close(Close::Refused("the broker cannot store it")));
         }
-        self.follow(settings, now, then, refused, turn);
+        self.follow(settings, now, then, answer, refused, turn);
         self.flush_acks(turn);
         Ok(())
     }
@@ -304,6 +298,7 @@ impl Live {
         settings: &MqttSettings,
         now: Now,
         then: Then,
+        answer: Option<Outcome>,
         refused: Option<Error>,
         turn: &mut Turn<'_, '_>,
     ) {
@@ -314,16 +309,9 @@ impl Live {
         match then {
             Then::Nothing | Then::More | Then::Retained(_) => {}
             Then::PubAck(id, reason) => self.finish_publish(Qos::AtLeastOnce, id, refusal.unwrap_or(reason)),
-            Then::PubRec(id, reason) => {
-                let reason = refusal.unwrap_or(reason);
-                if reason.is_error() {
-                    self.release_refused(&Then::PubRec(id, reason), turn);
-                }
-                self.finish_publish(Qos::ExactlyOnce, id, reason);
-            }
-            Then::PubComp(id) => {
-                self.ack(|ack, version, out| ack.encode_pubcomp(version, out), id, ReasonCode::SUCCESS);
-            }
+            Then::PubRec(id, reason) => self.on_once_stored(id, refusal.unwrap_or(reason), turn),
+            Then::Freed(id) => self.on_freed(id),
+            Then::PubComp(id, known) => self.on_released(id, known, answer.as_ref()),
             Then::PubRel(id) => {
                 self.ack(|ack, version, out| ack.encode_pubrel(version, out), id, ReasonCode::SUCCESS);
             }
@@ -391,17 +379,4 @@ pub(super) fn reason_of(error: &Error) -> ReasonCode {
         Error::NotAuthorized => ReasonCode::NOT_AUTHORIZED,
         _ => ReasonCode::UNSPECIFIED_ERROR,
     }
-}
-
-/// A refusal that trying again does not change.
-fn is_policy(error: &Error) -> bool {
-    !matches!(
-        error,
-        Error::Storage
-            | Error::DiskFull
-            | Error::Quarantined
-            | Error::Overloaded
-            | Error::NotOwner(_)
-            | Error::Internal(_)
-    )
 }

@@ -14,6 +14,7 @@
 //! * `will`: the message that follows the loss of the connection.
 
 mod connect;
+mod exactly_once;
 mod inbound;
 mod live;
 mod outbound;

@@ -1,8 +1,9 @@
 //! What most clients never send: QoS 2, topic aliases, and the refusal of a message that several streams keep.
 
+use super::exactly_once::Owed;
 use super::inbound::Inbound;
 use crate::codec::PacketId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use stele_model::Error;
 
 /// What comes of QoS 2, of aliases, and of refusals.
@@ -12,6 +13,8 @@ pub(super) struct Rare {
     pub aliases: Vec<Option<Box<str>>>,
     /// Packet ids of QoS 2 publishes that came, until PUBREL.
     pub received: BTreeSet<u16>,
+    /// PUBRECs behind a refusal that cannot be told yet, and that one.
+    pub owed: VecDeque<Owed>,
     /// Some earlier ticket of the message that is next was refused.
     pub refused: Option<Error>,
 }

@@ -10,6 +10,7 @@ use crate::mapping::{self, Origin};
 use crate::outgoing::REPLY;
 use crate::topic::{TopicFilter, TopicName};
 use crate::{MqttSettings, Qos};
+use bumpalo::Bump;
 use bytes::Bytes;
 use stele_model::{
     Conditions, Discard, Filter, Limits, ManySelector, Now, Offset, Order, Outcome, Publish, Quality,
@@ -47,19 +48,43 @@ pub(super) fn put<'a>(
     now: Now,
     turn: &mut Turn<'a, '_>,
 ) -> Option<Ticket> {
+    let put = prepare(message, properties, now, turn.arena)?;
+    let published = turn.publish(put);
+    if published.ticket.is_some() {
+        return published.ticket;
+    }
+    // Where there is no bucket, there is nothing to delete.
+    put.payload?;
+    let made = make_bucket(turn);
+    // Where the bucket cannot be made, that is the answer to the publisher: nothing is retained.
+    turn.publish(put).ticket.or(Some(made))
+}
+
+/// Makes the bucket.
+pub(super) fn make_bucket(turn: &mut Turn<'_, '_>) -> Ticket {
+    turn.request(Request::Stream(StreamCommand::Create(Box::new(bucket()))), Order::InTurn)
+}
+
+/// What a retained message puts into the bucket; nothing for topics that are never retained.
+pub(super) fn prepare<'a>(
+    message: &Publish<'a>,
+    properties: Properties<'a>,
+    now: Now,
+    arena: &'a Bump,
+) -> Option<Publish<'a>> {
     let mut topic = Vec::new();
     mapping::write_topic(message.subject, &mut topic).ok()?;
     let topic = TopicName::parse(std::str::from_utf8(&topic).ok()?).ok()?;
     if topic.is_reserved() {
         return None;
     }
-    let arena = turn.arena;
     let mut key = bumpalo::collections::Vec::with_capacity_in(PREFIX.len() + topic.as_str().len(), arena);
     key.extend_from_slice_copy(PREFIX);
     mapping::write_key(topic, &mut key);
     let mut put = Publish::new(key.into_bump_slice(), &[]);
     // What the bucket keeps has no quality of its own: it asks for a ticket, which comes where a stream captures.
     (put.ack, put.quality) = (true, Quality::AtMostOnce);
+    put.by_broker = true;
     put.payload = message.payload.filter(|payload| !payload.is_empty());
     let mut ttl_ns = None;
     if put.payload.is_none() {
@@ -80,15 +105,7 @@ pub(super) fn put<'a>(
     if ttl_ns.is_some() {
         put.conditions = Some(arena.alloc(Conditions { ttl_ns, ..Conditions::default() }));
     }
-    let published = turn.publish(put);
-    if published.ticket.is_some() {
-        return published.ticket;
-    }
-    // Where there is no bucket, there is nothing to delete.
-    put.payload?;
-    let made = turn.request(Request::Stream(StreamCommand::Create(Box::new(bucket()))), Order::InTurn);
-    // Where the bucket cannot be made, that is the answer to the publisher: nothing is retained.
-    turn.publish(put).ticket.or(Some(made))
+    Some(put)
 }
 
 impl Live {

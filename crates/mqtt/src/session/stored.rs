@@ -14,16 +14,6 @@ use stele_model::{
 };
 
 impl Live {
-    /// Where a QoS 2 message was refused, its packet id is free again: sent again, it is no duplicate.
-    pub(super) fn release_refused(&mut self, then: &Then, turn: &mut Turn<'_, '_>) {
-        let Then::PubRec(id, _) = then else { return };
-        if self.is_stored() {
-            let command = SessionCommand::Release { client: self.client.clone(), packet: id.get() };
-            let ticket = turn.request(Request::Session(command), Order::InTurn);
-            self.inbound.expect(ticket, Then::Nothing);
-        }
-    }
-
     /// Goes on where an earlier connection ended: PUBRELs that are owed, then messages in order (MQTT-4.4.0-1).
     pub(super) fn resume(
         &mut self,

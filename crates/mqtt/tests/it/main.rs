@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod corpus;
+mod exactly_once;
 mod golden;
 mod headers;
 mod hostile;

@@ -9,9 +9,9 @@ use stele_mqtt::codec::{
 use stele_mqtt::topic::TopicName;
 use stele_mqtt::{MqttSettings, Qos, ReasonCode, Version};
 
-const PERSISTENT: &[Property<'static>] = &[Property::SessionExpiryInterval(100)];
+pub(crate) const PERSISTENT: &[Property<'static>] = &[Property::SessionExpiryInterval(100)];
 
-fn id(number: u16) -> PacketId {
+pub(crate) fn id(number: u16) -> PacketId {
     PacketId::new(number).expect("not 0")
 }
 
@@ -23,7 +23,7 @@ fn topic(text: &str) -> TopicName<'_> {
     TopicName::parse(text).expect("a topic")
 }
 
-fn publish<'a>(name: &'a str, payload: &'a str, quality: u8, number: u16) -> Publish<'a> {
+pub(crate) fn publish<'a>(name: &'a str, payload: &'a str, quality: u8, number: u16) -> Publish<'a> {
     Publish {
         duplicate: false,
         qos: qos(quality),
@@ -35,7 +35,7 @@ fn publish<'a>(name: &'a str, payload: &'a str, quality: u8, number: u16) -> Pub
     }
 }
 
-fn subscribe(world: &mut World, client: usize, version: Version, filters: &[(&str, u8)]) {
+pub(crate) fn subscribe(world: &mut World, client: usize, version: Version, filters: &[(&str, u8)]) {
     let options = |number| SubscriptionOptions { qos: qos(number), ..SubscriptionOptions::default() };
     let filters: Vec<_> = filters.iter().map(|(name, number)| (*name, options(*number))).collect();
     subscribe_with(world, client, version, &filters, &[]);
@@ -83,27 +83,6 @@ fn a_message_reaches_subscribers_of_every_version_and_quality() {
             }
         }
     }
-}
-
-#[test]
-fn quality_two_both_ways_delivers_once() {
-    let mut world = World::new();
-    let to = world.connect("to", Version::V5, true, &[]);
-    let from = world.connect("from", Version::V5, true, &[]);
-    subscribe(&mut world, to, Version::V5, &[("a", 2)]);
-    world.heard(to);
-    world.heard(from);
-    world.say(from, &Packet::Publish(publish("a", "x", 2, 5)));
-    let again = Publish { duplicate: true, ..publish("a", "x", 2, 5) };
-    world.say(from, &Packet::Publish(again));
-    world.say(from, &Packet::PubRel(Ack::success(id(5))));
-    world.say(from, &Packet::PubRel(Ack::success(id(5))));
-    assert_eq!(world.heard(from), "PubRec #5 00\nPubRec #5 00\nPubComp #5 00\nPubComp #5 92\n");
-    assert_eq!(world.heard(to), "PUBLISH a q2 #32768 \"x\"\n");
-    world.say(to, &Packet::PubRec(Ack::success(id(32768))));
-    world.say(to, &Packet::PubComp(Ack::success(id(32768))));
-    world.say(to, &Packet::PubRec(Ack::success(id(7))));
-    assert_eq!(world.heard(to), "PubRel #32768 00\nPubRel #7 92\n");
 }
 
 #[test]
@@ -320,23 +299,6 @@ fn a_stored_session_gets_what_it_missed() {
     assert_eq!(world.heard(to), "CONNACK 00 present=true\n");
     let clean = world.connect("to", Version::V311, true, &[]);
     assert_eq!(world.heard(clean), "CONNACK 00 present=false\n");
-}
-
-#[test]
-fn quality_two_ids_survive_a_crash() {
-    let mut world = World::new();
-    let to = world.connect("to", Version::V5, true, PERSISTENT);
-    subscribe(&mut world, to, Version::V5, &[("a", 2)]);
-    let from = world.connect("from", Version::V5, true, PERSISTENT);
-    world.say(from, &Packet::Publish(publish("a", "x", 2, 5)));
-    let mut world = world.crash();
-    let from = world.connect("from", Version::V5, false, PERSISTENT);
-    world.heard(from);
-    world.say(from, &Packet::Publish(Publish { duplicate: true, ..publish("a", "x", 2, 5) }));
-    world.say(from, &Packet::PubRel(Ack::success(id(5))));
-    assert_eq!(world.heard(from), "PubRec #5 00\nPubComp #5 00\n");
-    let to = world.connect("to", Version::V5, false, PERSISTENT);
-    assert_eq!(world.heard(to).matches("PUBLISH").count(), 1);
 }
 
 #[test]

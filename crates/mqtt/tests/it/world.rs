@@ -4,9 +4,11 @@ use std::fmt::Write;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use stele_core::store::{Settings, Store};
-use stele_core::{Attended, Connection, Core, MemoryJournal, Outlet, Router, Scratch};
-use stele_model::{Close, Now, Session};
+use stele_core::store::{Answer, Caller, Settings, Store};
+use stele_core::{Attended, Connection, Core, MemoryJournal, Nowhere, Outlet, Router, Scratch};
+use stele_model::{
+    Close, Now, Outcome, Request, Session, StreamCommand, StreamName, StreamReply, StreamSpec, Ticket,
+};
 use stele_mqtt::codec::{Connect, Decoder, Packet, Properties, Property, PropertyBuffer, Step};
 use stele_mqtt::{MqttSession, MqttSettings, Version, WillSession};
 
@@ -125,6 +127,38 @@ impl World {
         let mut bytes = Vec::new();
         packet.encode(self.clients[index].version, &mut bytes).expect("it fits");
         self.say_bytes(index, &bytes);
+    }
+
+    /// What the client says arrives, and nothing is committed yet.
+    pub(crate) fn say_uncommitted(&mut self, index: usize, packet: &Packet<'_>) {
+        let client = &mut self.clients[index];
+        packet.encode(client.version, &mut client.carried).expect("it fits");
+        self.feed(index);
+    }
+
+    pub(crate) fn create(&mut self, spec: StreamSpec) {
+        self.command(StreamCommand::Create(Box::new(spec)));
+    }
+
+    pub(crate) fn purge(&mut self, name: &str) {
+        let (stream, partition, filter, below, keep) = (StreamName::new(name), None, None, None, None);
+        self.command(StreamCommand::Purge { stream, partition, filter, below, keep, by_client: false });
+    }
+
+    /// How many records the stream has ever had.
+    pub(crate) fn end_of(&mut self, name: &str) -> u64 {
+        let info = self.command(StreamCommand::Info(StreamName::new(name))).into_info().expect("a stream");
+        info.partitions[0].end
+    }
+
+    fn command(&mut self, command: StreamCommand) -> StreamReply {
+        let caller = Caller { link: self.core.link(Arc::new(Nowhere)), ticket: Ticket(1) };
+        let answer = self.store.request(self.now, &caller, Request::Stream(command));
+        self.settle();
+        match answer {
+            Answer::Ready { outcome: Outcome::Stream(reply), .. } => reply,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn say_bytes(&mut self, index: usize, bytes: &[u8]) {

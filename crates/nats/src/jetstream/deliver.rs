@@ -30,6 +30,7 @@ pub(super) fn deliver<'a>(
     let bytes = record.subject.len() + reply.len() + block.len() + payload.len();
     let arena = turn.arena;
     let mut message = Publish::new(arena.alloc_slice_copy(&record.subject), arena.alloc_slice_copy(payload));
+    message.by_broker = true;
     message.route = Some(arena.alloc_slice_copy(inbox));
     message.reply = arena.alloc_slice_copy(&reply);
     message.headers = borrow_block(arena.alloc_slice_copy(&block));
@@ -45,6 +46,7 @@ pub(super) fn publish_status(to: &[u8], block: &[u8], turn: &mut Turn<'_, '_>) {
 pub(super) fn publish_with_reply(to: &[u8], reply: &[u8], block: &[u8], turn: &mut Turn<'_, '_>) {
     let arena = turn.arena;
     let mut message = Publish::new(arena.alloc_slice_copy(to), b"");
+    message.by_broker = true;
     message.reply = arena.alloc_slice_copy(reply);
     message.headers = borrow_block(arena.alloc_slice_copy(block));
     turn.publish(message);
@@ -62,6 +64,7 @@ pub(super) fn publish_with_headers(to: &[u8], block: &[u8], payload: &[u8], turn
     }
     let arena = turn.arena;
     let mut message = Publish::new(arena.alloc_slice_copy(to), arena.alloc_slice_copy(payload));
+    message.by_broker = true;
     if !block.is_empty() {
         message.headers = borrow_block(arena.alloc_slice_copy(block));
     }

@@ -44,6 +44,7 @@ impl NatsSession {
             read_headers(line, &mut publish, turn);
         }
         if claimed {
+            turn.count_published(line.payload.len());
             self.rare().jetstream.request(now, &publish, turn);
             return Ok(());
         }
@@ -84,7 +85,7 @@ pub(super) fn answer(reply: &[u8], outcome: &Outcome, domain: Option<&str>, turn
         return;
     }
     let (reply, json) = (turn.arena.alloc_slice_copy(reply), turn.arena.alloc_slice_copy(&json));
-    turn.publish(Publish::new(reply, json));
+    turn.publish(Publish { by_broker: true, ..Publish::new(reply, json) });
 }
 
 fn read_headers<'a>(line: &PublishLine<'a>, publish: &mut Publish<'a>, turn: &Turn<'a, '_>) {

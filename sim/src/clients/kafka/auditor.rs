@@ -4,7 +4,7 @@ use super::consumer::{FETCH_VERSION, fetch_request, fetch_topic, read_records};
 use super::link::Link;
 use crate::broker::Protocol;
 use crate::clients::{Client, Turn};
-use crate::ledger::{Check, Ledger, LogName};
+use crate::ledger::{Check, Ledger, Log, LogName};
 use crate::plan::Shape;
 use std::collections::BTreeMap;
 use stele_kafka::codec::messages::FetchRequest;
@@ -14,6 +14,8 @@ pub(crate) struct Auditor {
     link: Link<BTreeMap<LogName, u64>>,
     live: bool,
     positions: BTreeMap<LogName, u64>,
+    /// Where the broker said that each log ends.
+    highs: BTreeMap<LogName, u64>,
     pause_until: u64,
     bytes_max: u64,
 }
@@ -24,6 +26,7 @@ impl Auditor {
             link: Link::new("auditor"),
             live: false,
             positions: BTreeMap::new(),
+            highs: BTreeMap::new(),
             pause_until: 0,
             // Small ones make many reads.
             bytes_max: 2_000 + shape.messages * 300,
@@ -78,6 +81,7 @@ impl Auditor {
                     _ => continue,
                 }
                 turn.ledger.shown_to(&log, end, found.high_watermark.max(0) as u64);
+                self.highs.insert(log.clone(), found.high_watermark.max(0) as u64);
                 let position = self.positions.entry(log).or_default();
                 read_records(&topic.topic, found.partition_index as u32, position, &found.records, turn)?;
             }
@@ -99,6 +103,7 @@ impl Client for Auditor {
     fn connected(&mut self, _: &mut Turn<'_>) {
         self.link.reset();
         self.positions.clear();
+        self.highs.clear();
         self.live = true;
     }
 
@@ -129,8 +134,18 @@ impl Client for Auditor {
         }
     }
 
+    fn look_again(&mut self) {
+        self.positions.clear();
+        self.highs.clear();
+    }
+
     fn is_done(&self, ledger: &Ledger) -> bool {
         let at = |name: &LogName| self.positions.get(name).copied().unwrap_or(0);
-        ledger.logs.iter().all(|(name, log)| at(name) >= log.end())
+        // Where something was acknowledged without an offset, the end is what the broker says.
+        let end = |name: &LogName, log: &Log| match log.has_unplaced() {
+            true => self.highs.get(name).map_or(u64::MAX, |high| log.end().max(*high)),
+            false => log.end(),
+        };
+        ledger.logs.iter().all(|(name, log)| at(name) >= end(name, log))
     }
 }

@@ -176,6 +176,11 @@ impl<'i> Reader<'i> {
         Ok(value)
     }
 
+    /// Is nothing left?
+    pub(crate) fn is_finished(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Nothing may be left.
     ///
     /// # Errors

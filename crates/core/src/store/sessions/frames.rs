@@ -1,6 +1,7 @@
-//! What stored sessions write: deltas of kinds 96 to 106.
+//! What stored sessions write: deltas of kinds 96 to 107.
 
 use super::super::frames::Delta;
+use crate::store::Keeper;
 use serde::{Deserialize, Serialize};
 use stele_model::{Quality, RecordOrigin, SessionFilter, Will, Wire};
 
@@ -134,7 +135,8 @@ impl Delta for MessageReceived {
     const KIND: u8 = 103;
 }
 
-/// Kind 104: a QoS 2 publish of the client came (or, released, its PUBREL).
+/// Kind 104: a QoS 2 publish of the client is stored wherever it is wanted (or, released, its PUBREL came). It is durable
+/// together with the frames of the message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PacketClaimed {
     /// The client id.
@@ -174,11 +176,38 @@ impl Delta for RecordQueued {
     const KIND: u8 = 106;
 }
 
+/// Kind 107: a QoS 2 publish of the client is stored by these, and was refused by others. Durable as kind 104.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PacketPartlyClaimed {
+    /// The client id.
+    pub client: Vec<u8>,
+    /// The packet id.
+    pub packet: u16,
+    /// All that have it by now.
+    pub kept: Vec<Keeper>,
+}
+
+impl Delta for PacketPartlyClaimed {
+    const KIND: u8 = 107;
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::frames::check_golden;
     use super::*;
-    use stele_model::Filter;
+    use stele_model::{Filter, StreamName};
+
+    #[test]
+    fn golden_claims() {
+        let client = b"c".to_vec();
+        check_golden(&PacketClaimed { client: client.clone(), packet: 300, claimed: true }, "680163ac0201");
+        let kept = vec![
+            Keeper { message: 0, stream: Some(StreamName::new("s")) },
+            Keeper { message: 1, stream: None },
+        ];
+        let partly = PacketPartlyClaimed { client, packet: 300, kept };
+        check_golden(&partly, "6b0163ac0202000101730100");
+    }
 
     #[test]
     fn golden() {
@@ -245,7 +274,6 @@ mod tests {
         check_golden(&record, "6a01ac020405 01020173000100010170010002010163".replace(' ', "").as_str());
         check_golden(&MessagesDone { client: client.clone(), ordinals: vec![5, 6] }, "660163020506");
         check_golden(&MessageReceived { client: client.clone(), ordinal: 5 }, "67016305");
-        check_golden(&PacketClaimed { client: client.clone(), packet: 300, claimed: true }, "680163ac0201");
         check_golden(&WillDone { client }, "690163");
     }
 }

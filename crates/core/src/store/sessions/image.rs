@@ -1,7 +1,8 @@
 //! The stored sessions of a shard in an image.
 
 use super::Sessions;
-use super::state::{Entry, Kept, KeptMessage, Progress, State};
+use super::frames::PacketPartlyClaimed;
+use super::state::{Claimed, Entry, Kept, KeptMessage, Progress, State};
 use crate::journal::Lsn;
 use crate::store::image::{Reader, Unreadable, Writer};
 use std::collections::VecDeque;
@@ -34,6 +35,11 @@ impl Sessions {
             out.bytes(client);
             session.write_image(&mut out);
         }
+        let partly = state.partly();
+        // Rare, and unknown to older images: left out where there is none.
+        if !partly.is_empty() {
+            out.value(&partly);
+        }
         out.finish()
     }
 
@@ -65,6 +71,13 @@ impl Sessions {
             let client: Arc<[u8]> = image.bytes()?.into();
             let session = Kept::read_image(&mut image)?;
             state.restore(client, session)?;
+        }
+        if !image.is_finished() {
+            let partly: Vec<PacketPartlyClaimed> = image.value()?;
+            partly.iter().for_each(|partly| state.partly_claimed(partly));
+            if state.partly() != partly {
+                return Err(Unreadable);
+            }
         }
         image.finish()?;
         if sessions.state.messages.values().any(|message| message.holders == 0) {
@@ -104,8 +117,9 @@ impl Kept {
         self.since.iter().for_each(|position| out.u64(*position));
         out.u64(self.first);
         out.u64(self.sent_below);
-        out.count(self.claimed.len());
-        self.claimed.iter().for_each(|packet| out.u64(u64::from(*packet)));
+        let whole = || self.claimed.iter().filter(|(_, claimed)| **claimed == Claimed::Whole);
+        out.count(whole().count());
+        whole().for_each(|(packet, _)| out.u64(u64::from(*packet)));
         out.u64(self.dropped);
         out.count(self.queue.len());
         for entry in &self.queue {
@@ -129,7 +143,10 @@ impl Kept {
         let filters: Vec<SessionFilter> = image.value()?;
         let since = (0..filters.len()).map(|_| image.u64()).collect::<Result<_, _>>()?;
         let (first, sent_below) = (image.u64()?, image.u64()?);
-        let claimed = (0..image.count(1)?).map(|_| u16::try_from(image.u64()?).map_err(|_| Unreadable));
+        let claimed = (0..image.count(1)?).map(|_| {
+            let packet = u16::try_from(image.u64()?).map_err(|_| Unreadable)?;
+            Ok((packet, Claimed::Whole))
+        });
         let claimed = claimed.collect::<Result<_, _>>()?;
         let dropped = image.u64()?;
         let mut queue = VecDeque::new();

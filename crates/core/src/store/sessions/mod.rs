@@ -11,6 +11,7 @@
 //! A session that ends with its connection writes nothing; its holder is known all the same, because a client id has
 //! one connection (MQTT-3.1.4-3).
 
+mod claims;
 mod deliver;
 mod ends;
 mod frames;
@@ -24,12 +25,13 @@ use super::frames::Delta;
 use super::{Answer, Caller};
 use crate::journal::{Lsn, StoredFrame};
 use bytes::Bytes;
+pub(crate) use claims::Known;
 use deliver::Waiting;
 use frames::{
-    FilterPut, FilterRemoved, MessageQueued, MessageReceived, MessagesDone, PacketClaimed, RecordQueued,
-    SessionDetached, SessionPut, SessionRemoved, WillDone,
+    FilterPut, FilterRemoved, MessageQueued, MessageReceived, MessagesDone, PacketClaimed,
+    PacketPartlyClaimed, RecordQueued, SessionDetached, SessionPut, SessionRemoved, WillDone,
 };
-use state::{Progress, State};
+use state::{Claimed, Progress, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stele_model::{
@@ -144,6 +146,7 @@ impl Sessions {
             PacketClaimed::KIND => {
                 state.claimed(&PacketClaimed::decode(body)?);
             }
+            PacketPartlyClaimed::KIND => state.partly_claimed(&PacketPartlyClaimed::decode(body)?),
             WillDone::KIND => state.will_done(&WillDone::decode(body)?),
             _ => return Err("a delta of sessions of an unknown kind"),
         }
@@ -189,7 +192,9 @@ impl Sessions {
             opened.filters.clone_from(&session.filters);
             opened.first = session.first;
             opened.sent_below = session.sent_below;
-            opened.claimed = session.claimed.iter().copied().collect();
+            // What is stored in part is stored further when it comes again.
+            let whole = session.claimed.iter().filter(|(_, claimed)| **claimed == Claimed::Whole);
+            opened.claimed = whole.map(|(packet, _)| *packet).collect();
             let received = (session.first..)
                 .zip(&session.queue)
                 .filter(|(_, entry)| entry.progress == Progress::Received);
@@ -233,15 +238,9 @@ impl Sessions {
                 self.write(context, &MessageReceived { client: client.to_vec(), ordinal }, State::received)?;
                 Ok(SessionReply::Done)
             }
-            SessionCommand::Claim { client, packet } => {
-                self.holds(caller, &client)?;
-                let claimed = PacketClaimed { client: client.to_vec(), packet, claimed: true };
-                Ok(SessionReply::Claimed { new: self.write(context, &claimed, State::claimed)? })
-            }
             SessionCommand::Release { client, packet } => {
                 self.holds(caller, &client)?;
-                let released = PacketClaimed { client: client.to_vec(), packet, claimed: false };
-                Ok(SessionReply::Claimed { new: !self.write(context, &released, State::claimed)? })
+                self.release(context, &client, packet)
             }
             _ => Err(Error::Internal("a session command was decided elsewhere")),
         }

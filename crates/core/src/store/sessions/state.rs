@@ -1,11 +1,12 @@
 //! The state of stored sessions as a function of their frames.
 
 use super::frames::{
-    FilterPut, FilterRemoved, MessageQueued, MessageReceived, MessagesDone, PacketClaimed, SessionDetached,
-    SessionPut, SessionRemoved, WillDone,
+    FilterPut, FilterRemoved, MessageQueued, MessageReceived, MessagesDone, SessionDetached, SessionPut,
+    SessionRemoved, WillDone,
 };
 use crate::journal::{Lsn, StoredFrame};
 use crate::router::Trie;
+use crate::store::Keeper;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use stele_model::{Filter, Offset, Quality, RecordOrigin, SessionFilter, Will};
@@ -44,10 +45,19 @@ pub(crate) struct Kept {
     /// The ordinal of the queue's front.
     pub first: u64,
     pub sent_below: u64,
-    /// Packet ids of QoS 2 publishes before PUBREL.
-    pub claimed: BTreeSet<u16>,
+    /// QoS 2 publishes before PUBREL, by packet id.
+    pub claimed: BTreeMap<u16, Claimed>,
     /// Messages that the full queue did not take.
     pub dropped: u64,
+}
+
+/// What is stored of a QoS 2 publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// Everything.
+    Whole,
+    /// This; others refused it.
+    Partly(Vec<Keeper>),
 }
 
 /// A message in a queue.
@@ -121,7 +131,7 @@ impl State {
             queue: VecDeque::new(),
             first: 0,
             sent_below: 0,
-            claimed: BTreeSet::new(),
+            claimed: BTreeMap::new(),
             dropped: 0,
         });
         session.expiry_s = put.expiry_s;
@@ -224,16 +234,6 @@ impl State {
             && entry.progress == Progress::Waits
         {
             entry.progress = Progress::Received;
-        }
-    }
-
-    /// Was it new (or, for a release, known)?
-    pub(crate) fn claimed(&mut self, claimed: &PacketClaimed) -> bool {
-        let Some(session) = self.sessions.get_mut(claimed.client.as_slice()) else { return true };
-        if claimed.claimed {
-            session.claimed.insert(claimed.packet)
-        } else {
-            session.claimed.remove(&claimed.packet)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::tests::{World, message};
-use crate::store::{Capture, Store};
+use crate::store::{Attempt, Capture, Keeper, Store};
 use proptest::prelude::*;
 use stele_model::{Quality, Request, SessionFilter};
 
@@ -15,7 +15,8 @@ enum Step {
     Publish { subject: u8, quality: u8 },
     Ack { client: u8, ordinal: u64 },
     Received { client: u8, ordinal: u64 },
-    Claim { client: u8, packet: u16, release: bool },
+    Once { client: u8, packet: u16, outcome: u8 },
+    Release { client: u8, packet: u16 },
     Pass { seconds: u8 },
 }
 
@@ -30,8 +31,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..3_u8, 0..3_u8).prop_map(|(subject, quality)| Step::Publish { subject, quality }),
         4 => (0..3_u8, 0..12_u64).prop_map(|(client, ordinal)| Step::Ack { client, ordinal }),
         1 => (0..3_u8, 0..12_u64).prop_map(|(client, ordinal)| Step::Received { client, ordinal }),
-        1 => (0..3_u8, 1..4_u16, any::<bool>())
-            .prop_map(|(client, packet, release)| Step::Claim { client, packet, release }),
+        2 => (0..3_u8, 1..4_u16, 0..4_u8)
+            .prop_map(|(client, packet, outcome)| Step::Once { client, packet, outcome }),
+        1 => (0..3_u8, 1..4_u16).prop_map(|(client, packet)| Step::Release { client, packet }),
         1 => (1..30_u8).prop_map(|seconds| Step::Pass { seconds }),
     ]
 }
@@ -73,13 +75,10 @@ fn command(step: &Step) -> Option<SessionCommand> {
         Step::Received { client: number, ordinal } => {
             SessionCommand::Received { client: client(number), ordinal: *ordinal }
         }
-        Step::Claim { client: number, packet, release: false } => {
-            SessionCommand::Claim { client: client(number), packet: *packet }
-        }
-        Step::Claim { client: number, packet, release: true } => {
+        Step::Release { client: number, packet } => {
             SessionCommand::Release { client: client(number), packet: *packet }
         }
-        Step::Publish { .. } | Step::Pass { .. } => return None,
+        Step::Publish { .. } | Step::Once { .. } | Step::Pass { .. } => return None,
     })
 }
 
@@ -91,6 +90,17 @@ fn run(world: &mut World, step: &Step) {
             let mut results = Vec::new();
             world.store.enqueue(world.now, &[Capture { message, conditions: None }], &mut results);
             assert!(results.iter().all(Result::is_ok));
+        }
+        Step::Once { client, packet, outcome } => {
+            let client = format!("c{client}");
+            let claim = stele_model::Claim { client: client.as_bytes(), packet: *packet };
+            let keeper = |message| Keeper { message, stream: Some(stele_model::StreamName::new("s")) };
+            let caller = world.caller();
+            world.store.once(world.now, &caller, &claim, 100, &mut |_| Attempt {
+                lsn: Lsn(0),
+                kept: (0..outcome % 3).map(keeper).collect(),
+                refused: (*outcome < 3).then_some(Error::DiskFull),
+            });
         }
         Step::Pass { seconds } => world.pass(u64::from(*seconds) * 1_000_000_000),
         other => {
