@@ -352,7 +352,6 @@ impl State {
     }
 }
 
-/// Wakes the driver if it went idle, outside of the lock.
 fn check(frames: &[Frame]) -> Result<u64, SubmitError> {
     if frames.is_empty() || frames.len() > GROUP_FRAMES_MAX {
         return Err(SubmitError::Size);

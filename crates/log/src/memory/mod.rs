@@ -35,27 +35,12 @@ use crate::{LaneId, Lsn, OpenError, ReadError, SubmitError};
 mod bucket;
 mod object;
 mod open;
+mod settings;
 
 use bucket::PutAnswer;
 pub use bucket::{Bucket, BucketFaults};
 use object::{OBJECT_HEADER_BYTES, ObjectHeader};
-
-/// Settings of a [`MemoryLane`].
-#[derive(Debug, Clone)]
-pub struct MemoryLaneSettings {
-    /// Puts under way at a time.
-    pub puts_max: usize,
-    /// Bytes that may wait before [`SubmitError::Busy`].
-    pub queue_bytes_max: u64,
-    /// Makes put ids unique between writers: random per process, fixed in simulations.
-    pub salt: u64,
-}
-
-impl Default for MemoryLaneSettings {
-    fn default() -> Self {
-        Self { puts_max: 8, queue_bytes_max: 64 << 20, salt: 0 }
-    }
-}
+pub use settings::MemoryLaneSettings;
 
 /// A [`Lane`] on a [`Bucket`].
 pub struct MemoryLane {
