@@ -156,6 +156,13 @@ impl Broker {
         self.note(step, now);
     }
 
+    /// All of them end.
+    pub(crate) fn end_flights(&mut self, now: Now) {
+        while !self.flights.is_empty() {
+            self.fly_on(0, now);
+        }
+    }
+
     fn note(&mut self, step: Step, now: Now) {
         self.lane_wakes = match step {
             Step::Durable(_) => Some(self.instant(now)),
@@ -212,9 +219,7 @@ impl Broker {
         }
         self.store.flush();
         // The commit threads end what they began before the lane is closed.
-        while !self.flights.is_empty() {
-            self.fly_on(0, now);
-        }
+        self.end_flights(now);
         self.lane.close(self.instant(now));
     }
 

@@ -43,6 +43,10 @@ impl World {
         self.note("no more faults");
         self.faults = SimFaults::default();
         self.disk.set_faults(SimFaults::default());
+        if let Some(broker) = &mut self.broker {
+            // A sync that failed may not have been told yet.
+            broker.end_flights(self.now);
+        }
         if self.broker.as_ref().is_some_and(Broker::has_failed) {
             self.kill();
         }
