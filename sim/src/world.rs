@@ -193,11 +193,13 @@ impl World {
                 choices.add(16, Action::Internal(index));
             }
         }
+        // A disk that does not answer for seconds is a fault.
+        let commits = if self.draining { self.shape.commit_weight.max(12) } else { self.shape.commit_weight };
         if broker.has_commit(self.now) {
-            choices.add(self.shape.commit_weight, Action::Commit);
+            choices.add(commits, Action::Commit);
         }
         for flight in 0..broker.flights() {
-            choices.add(self.shape.commit_weight, Action::FlyOn(flight));
+            choices.add(commits, Action::FlyOn(flight));
         }
         if broker.has_news() {
             choices.add(12, Action::Settle);
