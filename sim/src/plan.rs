@@ -18,6 +18,10 @@ pub const FIXED_SEEDS: &[(u64, &str)] = &[
     (659, "a QoS 2 message was acknowledged and was not in its stream"),
     (837, "as 330, without a crash"),
     (852, "a sync had failed before the faults ended and was told after it: nobody started the broker again"),
+    (
+        1795,
+        "what a full disk refused before a power loss stood behind what was taken after it; its sender had not been told",
+    ),
     (2910, "a reader did not wait as long as a commit takes on a disk that is asked seldom"),
     (1551, "the auditor ended before a message that was acknowledged without an offset"),
     (171, "years that the clock jumped forward ended the window of message ids at the next start"),

@@ -310,8 +310,9 @@ impl World {
         }
     }
 
-    /// The client is without a connection from now on.
+    /// The client is without a connection from now on. What it had sent may have been refused without its knowing.
     fn seat_lost(&mut self, index: usize, refused: bool) {
+        let refused = refused || self.ledger.disk_was_full;
         self.seats[index].wire = None;
         self.seats[index].connects_at = self.now.monotonic_ns + self.random.below(20_000_000);
         self.with_client(index, |client, turn| client.disconnected(refused, turn));

@@ -163,7 +163,7 @@ impl Client for Publisher {
         for sent in &mut self.flight {
             (sent.here, sent.before) = (false, true);
             // Where the disk is full, one queue may have taken what another refused.
-            if refused || turn.ledger.disk_was_full {
+            if refused {
                 turn.ledger.refused.insert(MessageId::new(&self.name, sent.number));
             }
         }
