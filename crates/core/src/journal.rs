@@ -78,6 +78,19 @@ pub trait Journal: Send + Sync {
     /// `Storage` when it cannot be read or its checksum is wrong.
     fn read(&self, position: u64, length: u32) -> Result<Bytes, Error>;
 
+    /// The payloads of the frames at these positions and of these lengths, up to and with the first that cannot
+    /// be read; cheaper than one by one where they stand close together.
+    fn read_all(&self, frames: &[(u64, u32)]) -> Vec<Result<Bytes, Error>> {
+        let mut read = Vec::with_capacity(frames.len());
+        for (position, length) in frames {
+            read.push(self.read(*position, *length));
+            if read.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        read
+    }
+
     /// Did reading the frame at this position find that its bytes have changed?
     fn is_damaged(&self, position: u64) -> bool {
         let _ = position;

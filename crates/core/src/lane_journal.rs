@@ -4,7 +4,7 @@ use crate::journal::{FrameKind, Journal, JournalFrame, Lsn, StoredFrame};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use stele_log::{Class, Damage, Frame, Lane, Placed, ReadError, Replay, SubmitError};
+use stele_log::{Class, Damage, Frame, FrameAt, Lane, Placed, ReadError, Replay, SubmitError};
 use stele_model::Error;
 
 pub(crate) const BATCH: u8 = 1;
@@ -44,6 +44,17 @@ impl LaneJournal {
         Ok(())
     }
 
+    fn unreadable(&self, position: u64, error: &ReadError) -> Error {
+        tracing::error!(position, %error, "a stored frame cannot be read");
+        if matches!(error, ReadError::Damaged(_)) {
+            let mut damaged = self.damaged();
+            if damaged.len() < DAMAGED_MAX {
+                damaged.insert(position);
+            }
+        }
+        Error::Storage
+    }
+
     fn damaged(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,16 +80,16 @@ impl Journal for LaneJournal {
     }
 
     fn read(&self, position: u64, length: u32) -> Result<Bytes, Error> {
-        self.lane.read(stele_log::Lsn(position), length).map_err(|error| {
-            tracing::error!(position, %error, "a stored frame cannot be read");
-            if matches!(error, ReadError::Damaged(_)) {
-                let mut damaged = self.damaged();
-                if damaged.len() < DAMAGED_MAX {
-                    damaged.insert(position);
-                }
-            }
-            Error::Storage
-        })
+        self.lane.read(stele_log::Lsn(position), length).map_err(|error| self.unreadable(position, &error))
+    }
+
+    fn read_all(&self, frames: &[(u64, u32)]) -> Vec<Result<Bytes, Error>> {
+        let wanted = frames
+            .iter()
+            .map(|(position, length)| FrameAt { lsn: stele_log::Lsn(*position), payload_bytes: *length });
+        let read = self.lane.read_all(&wanted.collect::<Vec<_>>());
+        let each = read.into_iter().zip(frames);
+        each.map(|(read, (position, _))| read.map_err(|error| self.unreadable(*position, &error))).collect()
     }
 
     fn is_damaged(&self, position: u64) -> bool {

@@ -81,7 +81,7 @@ impl Front {
         match websocket::answer(input, &rules, replies) {
             Answer::Incomplete => Some(0),
             Answer::Accepted { consumed, .. } => {
-                self.decoder = Some(FrameDecoder::for_server(TextFrames::Refused, MESSAGE_BYTES_MAX));
+                self.decoder = Some(FrameDecoder::for_server(TextFrames::Refused));
                 Some(consumed)
             }
             Answer::Refused(refusal) => {
@@ -130,9 +130,6 @@ fn without_port(host: &str) -> &str {
         _ => host,
     }
 }
-
-/// One message of the peer over all its frames. It passes through, so this bounds nothing but nonsense.
-const MESSAGE_BYTES_MAX: u64 = 1 << 28;
 
 #[cfg(test)]
 mod tests {

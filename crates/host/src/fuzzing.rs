@@ -9,16 +9,13 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] =
     &[("websocket_frames", fuzz_websocket_frames), ("websocket_handshake", fuzz_websocket_handshake)];
 
-/// A message of more bytes than this is refused.
-const MESSAGE_BYTES_MAX: u64 = 1 << 16;
-
 /// Frames, as one whole and cut into pieces: both give the same. The first byte chooses the end and the cut.
 pub fn fuzz_websocket_frames(data: &[u8]) {
     let Some((choice, input)) = data.split_first() else { return };
     let text = if choice & 1 == 0 { TextFrames::Refused } else { TextFrames::Accepted };
     let decoder = match choice & 2 {
-        0 => FrameDecoder::for_server(text, MESSAGE_BYTES_MAX),
-        _ => FrameDecoder::for_client(text, MESSAGE_BYTES_MAX),
+        0 => FrameDecoder::for_server(text),
+        _ => FrameDecoder::for_client(text),
     };
     let whole = read(decoder, input, input.len().max(1));
     assert!(whole.0.len() <= input.len(), "data is no longer than its frames");

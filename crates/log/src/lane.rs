@@ -16,6 +16,15 @@ pub const GROUP_FRAMES_MAX: usize = 65_536;
 /// Bytes that a frame takes in the lane beyond its payload.
 pub const FRAME_HEADER_BYTES: u32 = crate::format::frame::HEADER_BYTES as u32;
 
+/// A frame as its reader knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameAt {
+    /// Where it starts.
+    pub lsn: Lsn,
+    /// Bytes of its payload.
+    pub payload_bytes: u32,
+}
+
 /// An append-only sequence of frames of many partitions, committed in groups, a few of them at a time (design §4
 /// and §6).
 ///
@@ -117,6 +126,19 @@ pub trait Lane: Send + Sync {
     /// # Errors
     /// See [`ReadError`].
     fn read(&self, lsn: Lsn, payload_bytes: u32) -> Result<Bytes, ReadError>;
+
+    /// As [`Lane::read`] for several frames in their order, up to and with the first that cannot be read. Frames
+    /// that stand close together may share one call of the medium and one buffer.
+    fn read_all(&self, frames: &[FrameAt]) -> Vec<Result<Bytes, ReadError>> {
+        let mut read = Vec::with_capacity(frames.len());
+        for frame in frames {
+            read.push(self.read(frame.lsn, frame.payload_bytes));
+            if read.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        read
+    }
 
     /// Says that no frame below `lsn` is needed any more. Positions above the durable one are taken as the
     /// durable one. Space is given back by [`Lane::maintain`] once the fact itself is durable.

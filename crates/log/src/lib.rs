@@ -39,8 +39,8 @@ pub use error::{OpenError, ReadError, SubmitError};
 pub use file::{Departure, FileLane, FileLaneSettings, Flight};
 pub use ids::{Epoch, LaneId, Lsn};
 pub use lane::{
-    Class, Damage, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, GROUP_BYTES_MAX, GROUP_FRAMES_MAX, Lane,
-    LaneEvent, Maintenance, OpenLane, Placed, Recovery, Replay, Segment, Step, StopReason, StoredFrame,
+    Class, Damage, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, FrameAt, GROUP_BYTES_MAX, GROUP_FRAMES_MAX,
+    Lane, LaneEvent, Maintenance, OpenLane, Placed, Recovery, Replay, Segment, Step, StopReason, StoredFrame,
     Subscriber, Subscription,
 };
 pub use memory::{Bucket, BucketFaults, MemoryLane, MemoryLaneSettings};

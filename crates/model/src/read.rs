@@ -57,7 +57,7 @@ pub struct ReadReply {
 pub struct ReadPartReply {
     /// Why it could not be read: `OffsetOutOfRange`, `StreamNotFound`, `PartitionNotFound`, storage.
     pub error: Option<Error>,
-    /// Whole batches in order, as stored.
+    /// Whole batches in order, as stored; one or several in each piece.
     pub batches: Vec<Bytes>,
     /// The offset after the last durable record.
     pub high_watermark: Offset,

@@ -1,7 +1,7 @@
 //! Reads of batches, at once or waiting for more.
 
 use super::directory::Place;
-use super::stream::{PartView, hole};
+use super::stream::{PartView, hole, load_all};
 use super::{Answer, Caller, Store};
 use crate::journal::Lsn;
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,21 +201,16 @@ impl Store {
         if let Some(span) = view.hole {
             reply.batches.push(hole(span, self.settings().leader_epoch));
         }
-        for located in view.batches {
-            let position = located.position();
-            match located.load(self.journal(), self.settings().plain_bytes_max) {
-                Ok(batch) => reply.batches.push(batch),
-                Err(_) if self.journal().is_damaged(position) => {
-                    self.take_offline(view.log.0, view.log.1);
-                    if reply.batches.is_empty() {
-                        reply.error = Some(Error::Quarantined);
-                    }
-                    break;
-                }
-                // What was loaded before still goes out; the next read meets the error first.
-                Err(error) if reply.batches.is_empty() => reply.error = Some(error),
-                Err(_) => break,
-            }
+        let (batches, failed) = load_all(view.batches, self.journal(), self.settings().plain_bytes_max);
+        reply.batches.extend(batches);
+        let Some((position, error)) = failed else { return reply };
+        let damaged = self.journal().is_damaged(position);
+        if damaged {
+            self.take_offline(view.log.0, view.log.1);
+        }
+        // What was loaded before still goes out; the next read meets the error first.
+        if reply.batches.is_empty() {
+            reply.error = Some(if damaged { Error::Quarantined } else { error });
         }
         reply
     }

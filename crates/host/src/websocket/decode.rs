@@ -10,17 +10,17 @@ pub struct FrameDecoder {
     text: TextFrames,
     /// A server takes only masked frames, a client only unmasked ones (§5.1).
     masked: bool,
-    message_bytes_max: u64,
     /// Payload bytes of the current data frame that have not arrived.
-    remaining: u64,
+    remaining: u32,
     /// Where in the mask the next payload byte of the current frame stands.
     position: u8,
     mask: [u8; 4],
-    /// Bytes of the current message in the frames announced so far.
-    message_bytes: u64,
     /// The current message goes on after the current frame.
     fragmented: bool,
 }
+
+/// A frame that announces more is refused with 1009. Data passes through, so this bounds nothing but nonsense.
+const FRAME_BYTES_MAX: u64 = 1 << 28;
 
 /// Whether text frames carry data like binary ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,24 +63,14 @@ struct Header {
 }
 
 impl FrameDecoder {
-    /// For frames from clients. `message_bytes_max` bounds a message over all its frames and is checked when a frame
-    /// is announced; a stream cut into messages of any size needs no more than the largest packet of its wire.
-    pub fn for_server(text: TextFrames, message_bytes_max: u64) -> Self {
-        Self {
-            text,
-            masked: true,
-            message_bytes_max,
-            remaining: 0,
-            position: 0,
-            mask: [0; 4],
-            message_bytes: 0,
-            fragmented: false,
-        }
+    /// For frames from clients. A message may be of any length over its frames, as it is kept nowhere.
+    pub fn for_server(text: TextFrames) -> Self {
+        Self { text, masked: true, remaining: 0, position: 0, mask: [0; 4], fragmented: false }
     }
 
     /// For frames from a server.
-    pub fn for_client(text: TextFrames, message_bytes_max: u64) -> Self {
-        Self { masked: false, ..Self::for_server(text, message_bytes_max) }
+    pub fn for_client(text: TextFrames) -> Self {
+        Self { masked: false, ..Self::for_server(text) }
     }
 
     /// Takes frames from the front of `input`: payload bytes are appended to `data`, pongs and the close frame to
@@ -116,15 +106,14 @@ impl FrameDecoder {
     }
 
     fn take_payload(&mut self, input: &[u8], data: &mut Vec<u8>) -> usize {
-        let length =
-            usize::try_from(self.remaining).map_or(input.len(), |remaining| remaining.min(input.len()));
+        let length = input.len().min(self.remaining as usize);
         let start = data.len();
         data.extend_from_slice(&input[..length]);
         if self.masked {
             apply_mask(&mut data[start..], self.mask, u64::from(self.position));
         }
         self.position = ((usize::from(self.position) + length) % self.mask.len()) as u8;
-        self.remaining -= length as u64;
+        self.remaining -= length as u32;
         length
     }
 
@@ -169,14 +158,11 @@ impl FrameDecoder {
         if header.opcode == opcode::TEXT && self.text == TextFrames::Refused {
             return Err((CloseCode::UNSUPPORTED_DATA, "text frame (MQTT-6.0.0-1)"));
         }
-        let before = if starts { 0 } else { self.message_bytes };
-        let message_bytes = before.saturating_add(header.length);
-        if message_bytes > self.message_bytes_max {
-            return Err((CloseCode::TOO_LARGE, "message longer than the limit"));
+        if header.length > FRAME_BYTES_MAX {
+            return Err((CloseCode::TOO_LARGE, "frame longer than the limit"));
         }
-        self.message_bytes = message_bytes;
         self.fragmented = !header.final_frame;
-        self.remaining = header.length;
+        self.remaining = header.length as u32;
         self.position = 0;
         self.mask = header.mask;
         Ok(())

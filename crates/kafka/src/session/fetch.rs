@@ -10,7 +10,7 @@ use crate::codec::messages::{
 };
 use crate::codec::{ErrorCode, RecordBytes, Uuid};
 use bytes::Bytes;
-use stele_model::batch::{Batch, Codec};
+use stele_model::batch::{Batches, Codec};
 use stele_model::{
     Error, Isolation, Outcome, Read, ReadPart, ReadPartReply, Request, StreamCommand, StreamName,
 };
@@ -186,14 +186,14 @@ fn shown(reply: Option<ReadPartReply>, version: i16) -> Shown {
         let code = if by_id { ErrorCode::UnknownTopicId } else { errors::code(&error) };
         return Err((code, None));
     }
-    if version < ZSTD && reply.batches.iter().any(is_zstd) {
+    if version < ZSTD && reply.batches.iter().any(has_zstd) {
         return Err((ErrorCode::UnsupportedCompressionType, Some(reply)));
     }
     Ok(reply)
 }
 
-fn is_zstd(batch: &Bytes) -> bool {
-    Batch::parse(batch).is_ok_and(|batch| batch.codec() == Codec::Zstd)
+fn has_zstd(batches: &Bytes) -> bool {
+    Batches::new(batches).flatten().any(|batch| batch.codec() == Codec::Zstd)
 }
 
 fn respond_part(partition_index: i32, shown: Shown) -> FetchPartitionResponse<'static> {

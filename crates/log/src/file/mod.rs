@@ -23,7 +23,7 @@ use stele_io::{Disk, DiskError, DiskFile, DiskLock};
 
 use crate::format::file_header::FILE_HEADER_BYTES;
 use crate::lane::{
-    Class, Frame, Lane, Maintenance, OpenLane, Placed, Recovery, Replay, Segment, Step, StopReason,
+    Class, Frame, FrameAt, Lane, Maintenance, OpenLane, Placed, Recovery, Replay, Segment, Step, StopReason,
     Subscriber, Subscription,
 };
 use crate::queue::Queue;
@@ -246,7 +246,11 @@ impl Lane for FileLane {
     }
 
     fn read(&self, lsn: Lsn, payload_bytes: u32) -> Result<Bytes, ReadError> {
-        self.read_frame(lsn, payload_bytes)
+        self.read_frames(&[FrameAt { lsn, payload_bytes }]).pop().unwrap_or(Err(ReadError::Closed))
+    }
+
+    fn read_all(&self, frames: &[FrameAt]) -> Vec<Result<Bytes, ReadError>> {
+        self.read_frames(frames)
     }
 
     fn trim(&self, lsn: Lsn) {

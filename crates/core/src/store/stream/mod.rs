@@ -29,6 +29,6 @@ pub(crate) use batches::Entry as BatchEntry;
 pub(crate) use machine::Stream;
 pub(crate) use partition::Partition;
 pub(crate) use purge::PurgeOrder;
-pub(crate) use read::{PartView, hole};
+pub(crate) use read::{PartView, hole, load_all};
 pub(crate) use record::{Decoded, block_length};
 pub(crate) use spec::check as check_spec;

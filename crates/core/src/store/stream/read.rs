@@ -40,25 +40,57 @@ pub(crate) struct Located {
 /// About the bytes of a batch that only skips.
 const HOLE_BYTES: u64 = 80;
 
-impl Located {
-    /// Where its frame starts.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
+/// Batches up to this size are copied behind one another: a piece of its own would cost more than the copy.
+const SMALL_BYTES_MAX: usize = 4096;
+/// About the bytes of a piece of small batches.
+const PIECE_BYTES: usize = 1 << 16;
 
-    /// Its bytes, without gone records (semantics 11).
-    pub(crate) fn load(self, journal: &dyn Journal, plain_bytes_max: usize) -> Result<Bytes, Error> {
-        let length = self.length as usize;
-        let bytes = match self.held {
-            Some(bytes) => bytes,
-            None => {
-                let payload = journal.read(self.position, self.frame)?;
-                if payload.len() < length {
-                    return Err(Error::Storage);
-                }
-                payload.slice(..length)
+/// Loads batches without their gone records, in pieces of one or several whole ones. With the first batch that
+/// could not be loaded: where its frame starts, and why.
+pub(crate) fn load_all(
+    batches: Vec<Located>,
+    journal: &dyn Journal,
+    plain_bytes_max: usize,
+) -> (Vec<Bytes>, Option<(u64, Error)>) {
+    let wanted = batches.iter().filter(|located| located.held.is_none());
+    let wanted: Vec<(u64, u32)> = wanted.map(|located| (located.position, located.frame)).collect();
+    let mut payloads = journal.read_all(&wanted).into_iter();
+    let (mut pieces, mut small) = (Vec::new(), Vec::new());
+    let mut failed = None;
+    for mut located in batches {
+        let payload = located.held.take().map_or_else(|| payloads.next().unwrap_or(Err(Error::Storage)), Ok);
+        let position = located.position;
+        let batch = match payload.and_then(|payload| located.batch(payload, plain_bytes_max)) {
+            Ok(batch) => batch,
+            Err(error) => {
+                failed = Some((position, error));
+                break;
             }
         };
+        let copied = batch.len() <= SMALL_BYTES_MAX;
+        if !small.is_empty() && (!copied || small.len() + batch.len() > PIECE_BYTES) {
+            pieces.push(Bytes::from(std::mem::take(&mut small)));
+        }
+        if copied {
+            small.extend_from_slice(&batch);
+        } else {
+            pieces.push(batch);
+        }
+    }
+    if !small.is_empty() {
+        pieces.push(small.into());
+    }
+    (pieces, failed)
+}
+
+impl Located {
+    /// The batch out of its frame's payload, without gone records (semantics 11).
+    fn batch(self, payload: Bytes, plain_bytes_max: usize) -> Result<Bytes, Error> {
+        let length = self.length as usize;
+        if payload.len() < length {
+            return Err(Error::Storage);
+        }
+        let bytes = payload.slice(..length);
         if self.gone.is_empty() {
             return Ok(bytes);
         }
