@@ -62,6 +62,7 @@ impl Broker {
             queue_bytes_max: 256 << 10,
             reserve_bytes: 8 << 10,
             salt: 7,
+            overlap_from: Duration::ZERO,
             ..FileLaneSettings::default()
         };
         let lane = Arc::new(FileLane::new(LaneId(0), mutation.disk(Arc::new(disk.clone())), settings));

@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use stele_core::{FrameKind, Journal, JournalFrame, LaneJournal, Lsn, StoredFrame};
 use stele_io::{Disk, DiskError, DiskFile, DiskLock};
 use stele_model::Error;
@@ -214,9 +215,9 @@ impl DiskFile for LyingFile {
         self.0.read_at(position, into)
     }
 
-    fn sync_data(&self) -> Result<(), DiskError> {
+    fn sync_data(&self) -> Result<Duration, DiskError> {
         // The first two make its header; a commit comes after them.
-        if self.1.fetch_add(1, Ordering::AcqRel) < 2 { self.0.sync_data() } else { Ok(()) }
+        if self.1.fetch_add(1, Ordering::AcqRel) < 2 { self.0.sync_data() } else { Ok(Duration::ZERO) }
     }
 
     fn length(&self) -> Result<u64, DiskError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest file name, in bytes.
 pub const FILE_NAME_BYTES_MAX: usize = 128;
@@ -48,7 +49,8 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// at the end of the file.
     fn read_at(&self, position: u64, into: &mut [u8]) -> Result<usize, DiskError>;
 
-    /// Returns when everything written so far, and the length, survives a power loss.
+    /// Returns when everything written so far, and the length, survives a power loss: how long that took by the
+    /// disk's own clock.
     ///
     /// Calls may overlap with writes and with each other; one covers what had been written when it began.
     ///
@@ -56,7 +58,7 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// stored: calling it again can succeed and lie. Read the file again, or write the bytes again. Of bytes that
     /// could not be stored each *handle* is told once, so whoever syncs one file from several threads gives each a
     /// handle of its own: of two syncs under way on one handle, the wrong one might hear of the failure.
-    fn sync_data(&self) -> Result<(), DiskError>;
+    fn sync_data(&self) -> Result<Duration, DiskError>;
 
     /// Length in bytes.
     fn length(&self) -> Result<u64, DiskError>;

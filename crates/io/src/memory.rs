@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use crate::disk::{Disk, DiskError, DiskErrorKind, DiskFile, DiskLock, Operation, check_name};
 
@@ -140,8 +141,8 @@ impl DiskFile for MemoryFile {
         Ok(self.content().read(position, into))
     }
 
-    fn sync_data(&self) -> Result<(), DiskError> {
-        Ok(())
+    fn sync_data(&self) -> Result<Duration, DiskError> {
+        Ok(Duration::ZERO)
     }
 
     fn length(&self) -> Result<u64, DiskError> {

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -157,11 +158,14 @@ impl DiskFile for RealFile {
         Ok(filled)
     }
 
-    fn sync_data(&self) -> Result<(), DiskError> {
+    #[expect(clippy::disallowed_methods, reason = "the clock of syncs is the disk's")]
+    fn sync_data(&self) -> Result<Duration, DiskError> {
         if cfg!(feature = "unsound-no-sync") {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
-        sync_data(&self.file).map_err(|error| self.failed(Operation::Sync, error))
+        let begin = Instant::now();
+        sync_data(&self.file).map_err(|error| self.failed(Operation::Sync, error))?;
+        Ok(begin.elapsed())
     }
 
     fn length(&self) -> Result<u64, DiskError> {

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use crate::Random;
 use crate::disk::{Disk, DiskError, DiskErrorKind, DiskFile, DiskLock, Operation, check_name};
@@ -33,6 +34,8 @@ pub struct SimFaults {
     pub power_lost_at_call: Option<u64>,
     /// Sum of all file lengths at which growing a file fails with [`DiskErrorKind::Full`].
     pub bytes_max: Option<u64>,
+    /// How long a sync says it took; nothing waits.
+    pub sync_takes: Duration,
 }
 
 /// A simulated disk. Clones are the same disk.

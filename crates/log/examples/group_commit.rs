@@ -357,12 +357,12 @@ impl DiskFile for SlowFile {
         self.file.read_at(position, into)
     }
 
-    fn sync_data(&self) -> Result<(), DiskError> {
-        self.file.sync_data()?;
+    fn sync_data(&self) -> Result<Duration, DiskError> {
+        let took = self.file.sync_data()?;
         if !self.delay.is_zero() {
             std::thread::sleep(self.delay);
         }
-        Ok(())
+        Ok(took + self.delay)
     }
 
     fn length(&self) -> Result<u64, DiskError> {

@@ -1,9 +1,10 @@
 //! The group builder: frames wait here, already placed and encoded, for the commit that takes them all.
 //!
-//! A group leaves at once when none is under way. Beside others it leaves when a flight is free and it is at least
-//! half as large as all that is under way: so under a steady load of single records each leaves at once, and of
-//! many publishers that wait for their acks not a few make a group of their own, which would part them into ever
-//! more and smaller groups. What is too small now waits for more, or until something lands. No timer is involved.
+//! A group leaves at once when none is under way. Beside others it leaves where syncs take so long that the lane
+//! lets them overlap, and when it is at least half as large as all that is under way: so under a steady load of
+//! single records each leaves at once, and of many publishers that wait for their acks not a few make a group of
+//! their own, which would part them into ever more and smaller groups. What is too small now waits for more, or until
+//! something lands. No timer is involved.
 //!
 //! Positions are final at submission. That works because a group's commit record has a size that follows
 //! from its number of frames, and because groups follow each other without gaps, over files, too.
@@ -23,16 +24,15 @@ const COMMIT_BYTES_MAX: u64 = 8 << 20;
 /// A group leaves beside others when so many of its size make up for all that is under way. With syncs of 4 ms this
 /// made a third fewer commits than no limit, at the same rate.
 const FLIGHT_SHARE: u64 = 2;
-/// Buffers up to this capacity are used again.
+/// Buffers up to this capacity are used again, and so many of them.
 const KEPT_BYTES_MAX: usize = 1 << 20;
+const KEPT_MAX: usize = 5;
 
 mod hold;
 
 pub(crate) struct Queue {
     lane: LaneId,
     bytes_max: u64,
-    /// Groups under way at a time.
-    flights_max: usize,
     state: Mutex<State>,
 }
 
@@ -52,6 +52,8 @@ struct State {
     held: Option<Held>,
     log_start: u64,
     log_start_changed: bool,
+    /// Groups that may be under way.
+    flights_max: usize,
     /// Groups under way, and their charge.
     flights: usize,
     flights_bytes: u64,
@@ -75,7 +77,7 @@ enum Phase {
 }
 
 impl Queue {
-    pub(crate) fn new(lane: LaneId, bytes_max: u64, flights_max: usize) -> Self {
+    pub(crate) fn new(lane: LaneId, bytes_max: u64) -> Self {
         let state = State {
             phase: Phase::Stopped(StopReason::Closed),
             next_lsn: 0,
@@ -87,16 +89,17 @@ impl Queue {
             held: None,
             log_start: 0,
             log_start_changed: false,
+            flights_max: 1,
             flights: 0,
             flights_bytes: 0,
             woken: false,
             driver: None,
         };
-        Self { lane, bytes_max, flights_max, state: Mutex::new(state) }
+        Self { lane, bytes_max, state: Mutex::new(state) }
     }
 
-    /// Begins to accept frames of `epoch` from position `next_lsn` on.
-    pub(crate) fn start(&self, epoch: u64, next_lsn: u64, log_start: u64) {
+    /// Begins to accept frames of `epoch` from position `next_lsn` on, with so many groups under way at a time.
+    pub(crate) fn start(&self, epoch: u64, next_lsn: u64, log_start: u64, flights_max: usize) {
         let mut state = self.state();
         state.phase = Phase::Open { epoch };
         state.next_lsn = next_lsn;
@@ -104,6 +107,7 @@ impl Queue {
         state.log_start_changed = false;
         state.room = None;
         (state.flights, state.flights_bytes, state.woken) = (0, 0, false);
+        state.flights_max = flights_max;
         state.held = None;
         assert!(state.open.is_none() && state.closed.is_empty(), "stopping empties the queue");
     }
@@ -176,7 +180,7 @@ impl Queue {
         group.charge += charge;
         let end = group.start() + group.bytes;
         state.next_lsn = end;
-        let ready = state.is_ready(self.flights_max);
+        let ready = state.is_ready();
         wake_if(ready, state);
         Ok(Placed { first: Lsn(first), end: Lsn(end) })
     }
@@ -193,7 +197,7 @@ impl Queue {
             return None;
         }
         let next = state.closed.front().or(state.open.as_ref()).map(PendingGroup::stored_bytes)?;
-        if !state.is_ready(self.flights_max) || !takes(next) {
+        if !state.is_ready() || !takes(next) {
             return None;
         }
         let group = match state.closed.pop_front() {
@@ -207,14 +211,16 @@ impl Queue {
         state.flights += 1;
         state.flights_bytes += group.charge;
         // More than one group may wait: the next one is for another thread.
-        let ready = state.is_ready(self.flights_max);
+        let ready = state.is_ready();
         wake_if(ready, state);
         Some(group)
     }
 
-    /// A group that was taken is synced, or is in the hands of the object store; another may leave.
-    pub(crate) fn landed(&self, group: &PendingGroup) {
+    /// A group that was taken is synced, or is in the hands of the object store; another may leave, and from now on so
+    /// many may be under way.
+    pub(crate) fn landed(&self, group: &PendingGroup, flights_max: usize) {
         let mut state = self.state();
+        state.flights_max = flights_max;
         state.flights = state.flights.saturating_sub(1);
         state.flights_bytes = state.flights_bytes.saturating_sub(group.charge);
     }
@@ -242,7 +248,7 @@ impl Queue {
     pub(crate) fn give_back(&self, mut group: PendingGroup) {
         let mut state = self.state();
         state.bytes = state.bytes.saturating_sub(group.charge);
-        if group.release() <= KEPT_BYTES_MAX && state.kept.len() < self.flights_max.min(4) + 1 {
+        if group.release() <= KEPT_BYTES_MAX && state.kept.len() < KEPT_MAX {
             state.kept.push(group);
         }
     }
@@ -304,12 +310,12 @@ fn wake_if(wanted: bool, mut state: MutexGuard<'_, State>) {
 
 impl State {
     /// Whether a group should leave now.
-    fn is_ready(&self, flights_max: usize) -> bool {
+    fn is_ready(&self) -> bool {
         let Some(open) = self.open.as_ref().filter(|_| self.held.is_none()) else {
-            return !self.closed.is_empty() && self.flights < flights_max;
+            return !self.closed.is_empty() && self.flights < self.flights_max;
         };
         let worth_it = open.charge.saturating_mul(FLIGHT_SHARE) >= self.flights_bytes;
-        self.flights == 0 || (self.flights < flights_max && (worth_it || !self.closed.is_empty()))
+        self.flights == 0 || (self.flights < self.flights_max && (worth_it || !self.closed.is_empty()))
     }
 
     fn admit(&self, charge: u64, class: Class, bytes_max: u64) -> Result<(), SubmitError> {

@@ -94,6 +94,7 @@ impl World {
             write_fails_per_mille: fails / 3,
             power_lost_at_call: (calls_max > 0).then_some(power),
             bytes_max: None,
+            ..SimFaults::default()
         };
         self.disk.set_faults(self.faults.clone());
     }

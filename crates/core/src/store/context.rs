@@ -178,6 +178,11 @@ impl Cache {
         self.tail.get(&(log, base)).cloned()
     }
 
+    /// The batches of a partition that are here, from one on, in order.
+    pub(crate) fn from(&self, log: u64, base: Offset) -> impl Iterator<Item = (Offset, &Bytes)> {
+        self.tail.range((log, base)..=(log, Offset::MAX)).map(|((_, base), batch)| (*base, batch))
+    }
+
     /// A decoded batch, if it is here.
     pub(crate) fn decoded(&self, log: u64, base: Offset) -> Option<Arc<Decoded>> {
         self.decoded.iter().rev().find(|entry| (entry.0, entry.1) == (log, base)).map(|entry| entry.2.clone())

@@ -41,6 +41,7 @@ impl World {
             file_bytes_min: FILE_BYTES,
             file_bytes_max: FILE_BYTES,
             salt: 7,
+            overlap_from: Duration::ZERO,
             ..FileLaneSettings::default()
         };
         let lane = Arc::new(FileLane::new(LaneId(0), Arc::new(disk.clone()), settings));

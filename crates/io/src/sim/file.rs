@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::inode::Inode;
 use super::{SimDisk, World};
@@ -67,7 +68,7 @@ impl DiskFile for SimFile {
         Ok(world.inodes[&self.inode].read(position, into))
     }
 
-    fn sync_data(&self) -> Result<(), DiskError> {
+    fn sync_data(&self) -> Result<Duration, DiskError> {
         let mut guard = self.disk.enter(Operation::Sync, &self.name, (0, 0))?;
         SimDisk::leave(&guard, Operation::Sync, &self.name)?;
         let world = &mut *guard;
@@ -81,7 +82,7 @@ impl DiskFile for SimFile {
         if self.failures_told.swap(failures, Ordering::Relaxed) < failures {
             return Err(self.failure(Operation::Sync, DiskErrorKind::Other));
         }
-        Ok(())
+        Ok(world.faults.sync_takes)
     }
 
     fn length(&self) -> Result<u64, DiskError> {

@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use stele_io::DiskFile;
 
@@ -38,6 +39,8 @@ pub struct Flight {
     pub(super) group: PendingGroup,
     pub(super) marks: Marks,
     pub(super) stage: Stage,
+    /// How long the sync took.
+    pub(super) sync: Duration,
     pub(super) airborne: Airborne,
 }
 
@@ -59,7 +62,7 @@ impl Flight {
                 self.group.finish(self.incarnation, self.marks);
                 (self.file.write_at(self.position, &self.group.slices()), Stage::Written)
             }
-            Stage::Written => (self.file.sync_data(), Stage::Synced),
+            Stage::Written => (self.file.sync_data().map(|took| self.sync = took), Stage::Synced),
             Stage::Synced | Stage::Failed => return false,
         };
         self.stage = match done {

@@ -59,6 +59,9 @@ pub struct FileLaneSettings {
     /// handles. With syncs of 4 ms, 4 double what 1 reaches, and a lone record waits for no other one's sync. Turn it
     /// down to 1 on a disk that does one thing at a time.
     pub flights_max: usize,
+    /// Commits overlap where a sync takes so long at the mean. On a faster disk more and smaller commits would cost
+    /// more than the wait for the one that is under way.
+    pub overlap_from: Duration,
     /// On a full disk, bytes of the last file that only essential frames may use.
     pub reserve_bytes: u64,
     /// Time without traffic after which an empty commit marks everything as known synced.
@@ -75,6 +78,7 @@ impl Default for FileLaneSettings {
             file_bytes_max: 64 << 20,
             queue_bytes_max: 64 << 20,
             flights_max: 4,
+            overlap_from: Duration::from_micros(500),
             reserve_bytes: 1 << 20,
             idle_mark_after: Duration::from_millis(50),
             salt: 0,
@@ -128,7 +132,7 @@ impl FileLane {
         Self {
             id,
             disk,
-            queue: Queue::new(id, settings.queue_bytes_max, settings.flights_max.max(1)),
+            queue: Queue::new(id, settings.queue_bytes_max),
             settings,
             watch: Watch::default(),
             files: RwLock::default(),
@@ -165,6 +169,11 @@ impl FileLane {
     fn flights_max(&self) -> usize {
         self.settings.flights_max.max(1)
     }
+
+    /// How many commits may be under way on a disk whose sync takes so long.
+    fn flights_wanted(&self, sync: Duration) -> usize {
+        if sync < self.settings.overlap_from { 1 } else { self.flights_max() }
+    }
 }
 
 impl Lane for FileLane {
@@ -183,7 +192,8 @@ impl Lane for FileLane {
         }
         self.air.forget_crash();
         let (opened, recovery) = self.recover(request, replay)?;
-        self.queue.start(recovery.epoch.0, opened.durable(), recovery.log_start.0);
+        let flights = self.flights_wanted(Duration::ZERO);
+        self.queue.start(recovery.epoch.0, opened.durable(), recovery.log_start.0, flights);
         self.watch.reset(opened.durable());
         self.log_start_durable.store(recovery.log_start.0, Ordering::Release);
         self.note_room(&opened);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stele_io::{DiskError, DiskFile};
 
@@ -13,6 +13,9 @@ use crate::format::commit::FLAG_CLEAN_STOP;
 use crate::format::file_header::FILE_HEADER_BYTES;
 use crate::group::{Marks, PendingGroup};
 use crate::{Lsn, Step, StopReason};
+
+/// So many syncs are in the mean that says whether commits overlap.
+const SYNCS: u32 = 8;
 
 /// The position of the one writer.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Writer {
     flights: VecDeque<Departed>,
     /// Of the flight that departs next.
     number: u64,
+    /// How long a sync takes, as a moving mean.
+    sync_mean: Duration,
     /// When the last frames were committed that no later commit record calls known synced.
     unmarked_since: Option<Instant>,
 }
@@ -63,6 +68,7 @@ impl Writer {
             departed: durable,
             flights: VecDeque::new(),
             number: 0,
+            sync_mean: Duration::ZERO,
             unmarked_since: None,
         }
     }
@@ -130,7 +136,8 @@ impl FileLane {
             return Step::Stopped(StopReason::Poisoned);
         }
         writer.handles.push(flight.file);
-        self.queue.landed(&flight.group);
+        writer.sync_mean = (writer.sync_mean * (SYNCS - 1) + flight.sync) / SYNCS;
+        self.queue.landed(&flight.group, self.flights_wanted(writer.sync_mean));
         let first = writer.number - writer.flights.len() as u64;
         let index = usize::try_from(flight.number - first).expect("a few flights are in the air");
         writer.flights[index].landed = Some(flight.group);
@@ -218,6 +225,7 @@ impl FileLane {
             group,
             marks: Marks { known_synced: writer.durable, log_start, flags },
             stage: Stage::Departed,
+            sync: Duration::ZERO,
             airborne: self.air.enter(),
         })
     }

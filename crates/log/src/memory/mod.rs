@@ -96,7 +96,7 @@ impl MemoryLane {
         Self {
             id,
             bucket,
-            queue: Queue::new(id, settings.queue_bytes_max, settings.puts_max.max(1)),
+            queue: Queue::new(id, settings.queue_bytes_max),
             settings,
             watch: Watch::default(),
             objects: RwLock::default(),
@@ -130,7 +130,7 @@ impl MemoryLane {
             acked = Some(put.stored.end);
             self.log_start_durable.fetch_max(put.log_start, Ordering::AcqRel);
             if let Some(group) = put.group {
-                self.queue.landed(&group);
+                self.queue.landed(&group, self.settings.puts_max.max(1));
                 self.queue.give_back(group);
             }
             let mut objects = self.objects.write().unwrap_or_else(PoisonError::into_inner);
@@ -248,7 +248,12 @@ impl Lane for MemoryLane {
             return Err(OpenError::AlreadyOpen);
         }
         let (writer, recovery) = self.recover(request, replay)?;
-        self.queue.start(recovery.epoch.0, writer.put_end, recovery.log_start.0);
+        self.queue.start(
+            recovery.epoch.0,
+            writer.put_end,
+            recovery.log_start.0,
+            self.settings.puts_max.max(1),
+        );
         self.watch.reset(writer.put_end);
         self.log_start_durable.store(recovery.log_start.0, Ordering::Release);
         *slot = Some(writer);

@@ -50,7 +50,7 @@ impl Queue {
             state.close_group();
         }
         // A log start may wait as well.
-        let wanted = state.flights == 0 || state.is_ready(self.flights_max);
+        let wanted = state.flights == 0 || state.is_ready();
         wake_if(wanted, state);
     }
 }

@@ -131,6 +131,7 @@ impl World {
             write_fails_per_mille: fails / 2,
             power_lost_at_call: Some(self.disk.calls() + calls),
             bytes_max: None,
+            ..SimFaults::default()
         });
         while self.disk.has_power() {
             if self.open() {
@@ -330,6 +331,7 @@ fn lane(disk: &SimDisk) -> FileLane {
         file_bytes_max: 32 << 10,
         queue_bytes_max: 32 << 10,
         salt: 7,
+        overlap_from: Duration::ZERO,
         ..FileLaneSettings::default()
     };
     FileLane::new(LaneId(0), Arc::new(disk.clone()), settings)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use stele_io::{Disk, SimDisk};
@@ -127,6 +127,7 @@ pub(crate) fn lane(disk: &SimDisk) -> FileLane {
         file_bytes_min: 16 << 10,
         file_bytes_max: 16 << 10,
         salt: 7,
+        overlap_from: Duration::ZERO,
         ..FileLaneSettings::default()
     };
     FileLane::new(LaneId(0), Arc::new(disk.clone()), settings)

@@ -135,6 +135,36 @@ fn a_failed_flight_fails_all_that_is_not_acknowledged() {
 }
 
 #[test]
+fn commits_overlap_where_syncs_are_slow() {
+    let disk = SimDisk::new(6);
+    let settings = FileLaneSettings { overlap_from: Duration::from_micros(500), ..small() };
+    let lane = FileLane::new(LaneId(0), Arc::new(disk.clone()), settings);
+    open(&lane, 0);
+    for (sync_takes, overlap) in [(100, false), (4000, true), (100, false)] {
+        disk.set_faults(SimFaults { sync_takes: Duration::from_micros(sync_takes), ..SimFaults::default() });
+        for id in 0..40 {
+            lane.submit(&[frame(id, 10)], Class::Publish).unwrap();
+            assert!(matches!(lane.step(Instant::now()), Step::Durable(_)));
+        }
+        lane.submit(&[frame(40, 10)], Class::Publish).unwrap();
+        let Departure::Flight(mut first) = lane.depart(Instant::now()) else {
+            panic!("nothing is under way")
+        };
+        lane.submit(&[frame(41, 10)], Class::Publish).unwrap();
+        let second = lane.depart(Instant::now());
+        assert_eq!(matches!(second, Departure::Flight(_)), overlap, "{sync_takes} µs");
+        fly(&mut first);
+        assert!(matches!(lane.land(first, Instant::now()), Step::Durable(_)));
+        if let Departure::Flight(mut second) = second {
+            fly(&mut second);
+            assert!(matches!(lane.land(second, Instant::now()), Step::Durable(_)));
+        }
+        while matches!(lane.step(Instant::now()), Step::Durable(_)) && lane.bytes_queued() > 0 {}
+    }
+    assert!(lane.close(Instant::now()));
+}
+
+#[test]
 fn a_dropped_flight_poisons() {
     let disk = SimDisk::new(5);
     let (lane, [first]) = in_the_air(&disk, [1]);

@@ -38,6 +38,7 @@ pub(crate) fn small() -> FileLaneSettings {
         file_bytes_max: 32 << 10,
         queue_bytes_max: 64 << 10,
         salt: 3,
+        overlap_from: Duration::ZERO,
         ..FileLaneSettings::default()
     }
 }

@@ -255,9 +255,14 @@ impl Partition {
         }
     }
 
-    /// A batch of a memory stream.
-    pub(crate) fn in_memory(&self, base: Offset) -> Option<Bytes> {
-        self.memory.as_ref()?.get(&base).cloned()
+    /// The batches that are in memory, from one on, in order.
+    pub(crate) fn held_from<'a>(
+        &'a self,
+        context: &'a Context,
+        base: Offset,
+    ) -> impl Iterator<Item = (Offset, &'a Bytes)> {
+        let own = self.memory.iter().flat_map(move |memory| memory.range(base..));
+        own.map(|(base, batch)| (*base, batch)).chain(context.cache.from(self.log, base))
     }
 
     /// The bytes of a batch.

@@ -143,7 +143,10 @@ impl Stream {
         let log = (context.shard, partition.log);
         let mut view = PartView { visible, log_start: start, log, ..PartView::default() };
         let bytes_max = bytes_max.min(part.bytes_max);
-        for entry in partition.batches.from(part.from) {
+        let mut entries = partition.batches.from(part.from).peekable();
+        let base = entries.peek().map_or(part.from, |entry| entry.base);
+        let mut held = partition.held_from(context, base).peekable();
+        for entry in entries {
             if entry.base >= visible {
                 break;
             }
@@ -158,7 +161,8 @@ impl Stream {
                 }
             };
             view.bytes += length;
-            let held = partition.held(context, entry.base);
+            while held.next_if(|(base, _)| *base < entry.base).is_some() {}
+            let held = held.next_if(|(base, _)| *base == entry.base).map(|(_, batch)| batch.clone());
             let (position, frame) = (entry.position, entry.frame);
             view.batches.push(Located { held, position, frame, length: entry.length, gone });
         }
@@ -217,10 +221,5 @@ impl Partition {
             record.wire_time_ms >= time_ms && record.offset < visible && self.table.is_live(record.offset)
         });
         Ok(found.map(|record| (record.offset, record.wire_time_ms)))
-    }
-
-    /// A batch's bytes, if they are in memory.
-    pub(crate) fn held(&self, context: &Context, base: Offset) -> Option<Bytes> {
-        self.in_memory(base).or_else(|| context.cache.get(self.log, base))
     }
 }
