@@ -332,7 +332,9 @@ impl Checkpoints {
         let Some(needed) = self.snapshots.needed_from() else { return };
         let needed = needed.min(stele_log::Lsn(draft.start.0));
         let old = draft.segments.iter().zip(&draft.live).take_while(|(segment, _)| segment.end <= needed);
-        let (mut first, mut unneeded) = (needed, Vec::new());
+        // What was written to when the draft began may be sealed by now, and nobody counted what is live in it.
+        let counted = draft.segments.last().map_or(stele_log::Lsn(0), |segment| segment.end);
+        let (mut first, mut unneeded) = (needed.min(counted), Vec::new());
         for (segment, live) in old {
             if *live > 0 {
                 first = first.min(segment.first);

@@ -96,6 +96,27 @@ fn removed_records_and_streams_give_their_room_back() {
     assert!(full > 15 * FILE_BYTES && left < 6 * FILE_BYTES, "{left} of {full}");
 }
 
+/// A file that is sealed between the beginning of a checkpoint and its end, just where the log is needed from.
+#[test]
+fn a_file_that_is_sealed_meanwhile_stays() {
+    for count in 0..40 {
+        let disk = SimDisk::new(count);
+        let mut world = World::open(&disk).unwrap();
+        world.create(crate::world::spec("S", "s"));
+        for _ in 0..count {
+            world.publish("S", "s", &[1; 300]).unwrap();
+            world.commit();
+        }
+        assert!(world.checkpoint());
+        world.publish("S", "s", &[2; 12_000]).unwrap();
+        assert!(world.checkpoint());
+        world.clean();
+        let before = world.contents(&["S"]);
+        let world = World::open(&disk.crash()).unwrap();
+        assert_eq!((world.contents(&["S"]), world.store.damaged()), (before, vec![]), "{count}");
+    }
+}
+
 /// Whatever byte of whatever snapshot flips: the state is what it was, and nothing is called damaged.
 #[test]
 fn a_damaged_snapshot_costs_a_longer_replay() {
