@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use stele_io::{Disk, SimDisk, SimFaults};
 use stele_log::{
-    Class, Departure, FileLane, FileLaneSettings, Flight, Lane, LaneEvent, LaneId, OpenLane, Step,
-    StopReason, SubmitError,
+    Class, Departure, FileLane, FileLaneSettings, Flight, FrameAt, Lane, LaneEvent, LaneId, OpenLane, Placed,
+    ReadError, Step, StopReason, SubmitError,
 };
 
-use crate::suite::{Seen, frame, open, small};
+use crate::suite::{Seen, commit, frame, open, small};
 
 #[test]
 fn an_idle_lane_marks_its_end_and_rests() {
@@ -162,6 +162,25 @@ fn commits_overlap_where_syncs_are_slow() {
         while matches!(lane.step(Instant::now()), Step::Durable(_)) && lane.bytes_queued() > 0 {}
     }
     assert!(lane.close(Instant::now()));
+}
+
+#[test]
+fn frames_are_read_together_as_one_by_one() {
+    let lane = FileLane::new(LaneId(0), Arc::new(SimDisk::new(5)), small());
+    open(&lane, 0);
+    let placed: Vec<Placed> = (0..40).map(|id| commit(&lane, id, 1000)).collect();
+    // Over the ends of files and groups, there and back, up to the first that cannot be read.
+    let at = |placed: &Placed| FrameAt { lsn: placed.first, payload_bytes: 1000 };
+    let mut wanted: Vec<FrameAt> = placed.iter().chain(placed.iter().rev()).map(at).collect();
+    let together = lane.read_all(&wanted).into_iter().map(Result::unwrap);
+    let one_by_one = wanted.iter().map(|wanted| lane.read(wanted.lsn, wanted.payload_bytes).unwrap());
+    assert!(together.eq(one_by_one));
+    wanted[30].payload_bytes = 999;
+    let read = lane.read_all(&wanted);
+    assert_eq!(read.len(), 31);
+    assert!(read[..30].iter().all(Result::is_ok));
+    assert!(matches!(read[30], Err(ReadError::Damaged(lsn)) if lsn == wanted[30].lsn));
+    assert!(lane.read_all(&[]).is_empty());
 }
 
 #[test]

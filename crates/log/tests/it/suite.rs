@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use stele_io::{SimDisk, SimFaults};
 use stele_log::{
-    Bucket, BucketFaults, Class, Damage, Epoch, FRAME_BYTES_MAX, FileLane, FileLaneSettings, Frame, FrameAt,
-    Lane, LaneEvent, LaneId, LaneThread, Lsn, Maintenance, MemoryLane, MemoryLaneSettings, OpenLane, Placed,
+    Bucket, BucketFaults, Class, Damage, Epoch, FRAME_BYTES_MAX, FileLane, FileLaneSettings, Frame, Lane,
+    LaneEvent, LaneId, LaneThread, Lsn, Maintenance, MemoryLane, MemoryLaneSettings, OpenLane, Placed,
     ReadError, Recovery, Replay, Step, StopReason, StoredFrame, SubmitError,
 };
 
@@ -152,19 +152,6 @@ fn reads_check_position_and_length(make: Make) {
     assert!(matches!(lane.read(lane.durable(), 1), Err(ReadError::NotDurable(_))));
     assert!(matches!(lane.read(Lsn(u64::MAX), 1), Err(ReadError::NotDurable(_))));
     assert!(matches!(lane.read(first, u32::MAX), Err(ReadError::Damaged(_))));
-
-    // Together, over the ends of files and groups: as one by one, up to the first that cannot be read.
-    let at = |placed: &Placed| FrameAt { lsn: placed.first, payload_bytes: 1000 };
-    let mut wanted: Vec<FrameAt> = placed.iter().chain(placed.iter().rev()).map(at).collect();
-    let together = lane.read_all(&wanted).into_iter().map(Result::unwrap);
-    let one_by_one = wanted.iter().map(|wanted| lane.read(wanted.lsn, wanted.payload_bytes).unwrap());
-    assert!(together.eq(one_by_one));
-    wanted[30].payload_bytes = 999;
-    let read = lane.read_all(&wanted);
-    assert_eq!(read.len(), 31);
-    assert!(read[..30].iter().all(Result::is_ok));
-    assert!(matches!(read[30], Err(ReadError::Damaged(lsn)) if lsn == wanted[30].lsn));
-    assert!(lane.read_all(&[]).is_empty());
 }
 
 fn limits_hold(make: Make) {
@@ -364,7 +351,7 @@ fn open_at(lane: &dyn Lane, request: OpenLane) -> (Recovery, Vec<(Lsn, Frame)>) 
     (recovery, seen.frames)
 }
 
-fn commit(lane: &dyn Lane, id: u64, bytes: usize) -> Placed {
+pub(crate) fn commit(lane: &dyn Lane, id: u64, bytes: usize) -> Placed {
     let placed = lane.submit(&[frame(id, bytes)], Class::Publish).unwrap();
     settle(lane);
     placed
