@@ -2,15 +2,16 @@
 
 use crate::Mutation;
 use crate::network::Wire;
+use crate::opening::{self, Opened, Refused};
 use crate::plan::Shape;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use stele_core::store::{Settings, Store};
-use stele_core::{Core, LaneJournal, RelaySession, Replayed, Router, Scratch};
+use stele_core::store::{Checkpoints, Draft, Settings, Store};
+use stele_core::{Core, RelaySession, Router, Scratch};
 use stele_io::{Random, SimDisk};
 use stele_kafka::{KafkaService, KafkaSession, KafkaSettings};
-use stele_log::{Departure, FileLane, FileLaneSettings, Flight, Lane, LaneEvent, LaneId, OpenLane, Step};
+use stele_log::{Departure, FileLane, FileLaneSettings, Flight, Lane, LaneEvent, LaneId, Step};
 use stele_model::{Close, Now, Session};
 use stele_mqtt::{MqttSession, MqttSettings, WillSession};
 use stele_nats::jetstream::PushSession;
@@ -41,13 +42,20 @@ pub(crate) struct Broker {
     mqtt: Arc<MqttSettings>,
     nats: Arc<NatsSettings>,
     start: Instant,
-    commits_stop: bool,
+    checkpoints: Checkpoints,
+    /// They are taken in this run.
+    keeps_checkpoints: bool,
+    /// A checkpoint that was begun.
+    draft: Option<Draft>,
+    /// The log did not begin with its first frame any more.
+    pub(crate) is_shortened: bool,
     /// What the opening found, for a person who replays the seed.
     pub(crate) found: String,
+    mutation: Mutation,
 }
 
 impl Broker {
-    /// Opens the log and replays it. The error says why not; only what the schedule injected may be one.
+    /// Opens the log and replays it. Only what the schedule injected may be in the way.
     pub(crate) fn open(
         disk: &SimDisk,
         shape: &Shape,
@@ -55,34 +63,22 @@ impl Broker {
         now: Now,
         start: Instant,
         random: &mut Random,
-    ) -> Result<Self, String> {
-        let settings = FileLaneSettings {
-            file_bytes_min: 32 << 10,
-            file_bytes_max: 128 << 10,
+    ) -> Result<Self, Refused> {
+        let lane_settings = FileLaneSettings {
+            file_bytes_min: shape.file_bytes,
+            file_bytes_max: 4 * shape.file_bytes,
             queue_bytes_max: 256 << 10,
             reserve_bytes: 8 << 10,
             salt: 7,
             overlap_from: Duration::ZERO,
             ..FileLaneSettings::default()
         };
-        let lane = Arc::new(FileLane::new(LaneId(0), mutation.disk(Arc::new(disk.clone())), settings));
-        let mut replayed = Replayed::default();
-        let recovery = lane.open(OpenLane::default(), &mut replayed).map_err(|error| error.to_string())?;
-        let found = format!("{} frames to {}, cut {:?}", recovery.frames, recovery.end, recovery.cut);
-        if let Some(damage) = replayed.damage.first() {
-            return Err(format!("damage in an undamaged log: {damage:?}"));
-        }
-        mutation.replay(&mut replayed.frames);
-        let journal = mutation.journal(LaneJournal::new(lane.clone()));
+        let disk = mutation.disk(Arc::new(disk.clone()));
+        let lane = Arc::new(FileLane::new(LaneId(0), disk.clone(), lane_settings));
         let router = Arc::new(Router::default());
-        let settings = Settings {
-            seed: random.bits(),
-            leader_epoch: i32::try_from(recovery.epoch.0).unwrap_or(i32::MAX),
-            tail_bytes: shape.tail_bytes,
-            ..Settings::default()
-        };
-        let store = Store::open(journal.clone(), router.clone(), settings, now, replayed.frames);
-        let store = Arc::new(store.map_err(|error| error.to_string())?);
+        let settings = Settings { seed: random.bits(), tail_bytes: shape.tail_bytes, ..Settings::default() };
+        let opened = opening::open(disk, &lane, mutation, router.clone(), settings, now)?;
+        let Opened { store, journal, checkpoints, is_shortened, found } = opened;
         let numbers = Mutex::new(Random::new(random.bits()));
         let draw = move || numbers.lock().expect("no panic holds the lock").bits();
         let core = Arc::new(Core::new(router, store.clone(), journal, Box::new(draw)));
@@ -105,8 +101,12 @@ impl Broker {
             mqtt: Arc::default(),
             nats: Arc::default(),
             start,
+            checkpoints,
+            draft: None,
+            is_shortened,
             found,
-            commits_stop: mutation == Mutation::CommitsStop,
+            keeps_checkpoints: shape.checkpoint_weight > 0,
+            mutation,
         })
     }
 
@@ -125,7 +125,7 @@ impl Broker {
     /// Would a step of the lane do something?
     pub(crate) fn has_commit(&self, now: Now) -> bool {
         let due = self.lane_wakes.is_some_and(|wakes| wakes <= self.instant(now));
-        let stopped = self.commits_stop && now.monotonic_ns > 200_000_000;
+        let stopped = self.mutation == Mutation::CommitsStop && now.monotonic_ns > 200_000_000;
         (self.lane.bytes_queued() > 0 || due) && !stopped
     }
 
@@ -182,6 +182,25 @@ impl Broker {
         let _ = self.lane.maintain();
     }
 
+    /// Would a step of a checkpoint do something? A draft waits for the commit that it needs.
+    pub(crate) fn has_checkpoint(&self) -> bool {
+        match &self.draft {
+            None => self.checkpoints.has_news(&self.store),
+            Some(draft) => self.lane.durable().0 >= draft.lsn().0,
+        }
+    }
+
+    /// Begins a checkpoint, or stores the one that was begun. One that cannot be stored is dropped: the log is kept.
+    pub(crate) fn checkpoint(&mut self) {
+        match self.draft.take() {
+            None => self.draft = self.checkpoints.begin(&self.store).ok(),
+            Some(draft) => {
+                let _ = self.checkpoints.finish(&draft);
+                self.mutation.checkpoint(&self.lane);
+            }
+        }
+    }
+
     pub(crate) fn has_news(&self) -> bool {
         self.committed.load(Ordering::Acquire)
     }
@@ -221,6 +240,17 @@ impl Broker {
         self.store.flush();
         // The commit threads end what they began before the lane is closed.
         self.end_flights(now);
+        if self.keeps_checkpoints && self.checkpoints.has_news(&self.store) {
+            self.draft = None;
+            self.checkpoint();
+            let needs = self.draft.as_ref().map_or(0, |draft| draft.lsn().0);
+            while self.lane.durable().0 < needs && !self.has_failed() {
+                self.lane.step(self.instant(now));
+            }
+            if self.has_checkpoint() {
+                self.checkpoint();
+            }
+        }
         self.lane.close(self.instant(now));
     }
 

@@ -2,9 +2,9 @@
 //! by one seed.
 //!
 //! ```text
-//!  Client ─ bytes ─→ Wire ─→ Connection ─→ Core, Store ─→ FileLane ─→ SimDisk
-//!    │  ↑              ↑                        ↑             ↑           ↑
-//!    │  └── bytes ─────┴── World: picks the next enabled step by seed ────┴── crashes, failed syncs, a full disk
+//!  Client ─ bytes ─→ Wire ─→ Connection ─→ Core, Store ─→ FileLane, Checkpoints ─→ SimDisk
+//!    │  ↑              ↑                        ↑             ↑           ↑         ↑
+//!    │  └── bytes ─────┴── World: picks the next enabled step by seed ────┴─────────┴── crashes, failed syncs, a full disk
 //!    └─ what was sent, acknowledged, delivered ─→ Ledger: the first broken promise ends the run
 //! ```
 //!
@@ -23,6 +23,7 @@ mod clients;
 mod ledger;
 mod mutation;
 mod network;
+mod opening;
 mod plan;
 mod schedule;
 mod trace;

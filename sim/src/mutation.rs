@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use stele_core::{FrameKind, Journal, JournalFrame, LaneJournal, Lsn, StoredFrame};
 use stele_io::{Disk, DiskError, DiskFile, DiskLock};
+use stele_log::{FileLane, Lane};
 use stele_model::Error;
 
 /// What is broken.
@@ -46,6 +47,8 @@ pub enum Mutation {
     Reordered,
     /// The broker takes deliveries of a work queue as acknowledged that nobody saw.
     DeliveriesSwallowed,
+    /// A checkpoint gives back files of which something is needed.
+    LiveFilesLost,
     /// The broker stops to commit while it still takes messages.
     CommitsStop,
 }
@@ -69,6 +72,7 @@ impl Mutation {
         Self::PacketIdsIgnored,
         Self::Reordered,
         Self::DeliveriesSwallowed,
+        Self::LiveFilesLost,
         Self::CommitsStop,
     ];
 
@@ -83,6 +87,13 @@ impl Mutation {
             return Arc::new(HastyJournal { journal, end: AtomicU64::new(0) });
         }
         Arc::new(journal)
+    }
+
+    /// After a checkpoint.
+    pub(crate) fn checkpoint(self, lane: &FileLane) {
+        if self == Self::LiveFilesLost {
+            lane.trim(lane.durable());
+        }
     }
 
     /// What recovery gets to see of the log.

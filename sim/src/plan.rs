@@ -24,6 +24,8 @@ pub const FIXED_SEEDS: &[(u64, &str)] = &[
     ),
     (2910, "a reader did not wait as long as a commit takes on a disk that is asked seldom"),
     (1551, "the auditor ended before a message that was acknowledged without an offset"),
+    (1772, "a checkpoint forgot message ids by the wall clock, which had jumped by years"),
+    (2521, "a checkpoint gave back a file that was sealed just where the log was needed from"),
     (171, "years that the clock jumped forward ended the window of message ids at the next start"),
 ];
 
@@ -72,12 +74,21 @@ pub(crate) struct Shape {
     pub(crate) commit_weight: u64,
     /// Bytes of recent batches in memory: few make readers use the disk.
     pub(crate) tail_bytes: usize,
+    /// Bytes of the log's files, at first.
+    pub(crate) file_bytes: u64,
+    /// How readily a checkpoint is taken, against other steps; 0: never.
+    pub(crate) checkpoint_weight: u64,
 }
 
 impl Shape {
     pub(crate) fn draw(random: &mut Random) -> Self {
+        // From numbers of its own: the seeds that found bugs without checkpoints stay what they were.
+        let mut apart = Random::new(random.clone().bits());
         let pick =
             |random: &mut Random, choices: &[u64]| choices[random.below(choices.len() as u64) as usize];
+        let checkpoint_weight = pick(&mut apart, &[0, 1, 1, 4]);
+        let file_bytes =
+            if checkpoint_weight == 0 { 32 << 10 } else { pick(&mut apart, &[16 << 10, 32 << 10]) };
         // All three in every second run; else one alone or a pair.
         let wires = if random.chance(500) { 7 } else { 1 + random.below(7) };
         Self {
@@ -94,6 +105,8 @@ impl Shape {
             clock_jumps: random.chance(200),
             commit_weight: pick(random, &[1, 4, 16, 40]),
             tail_bytes: pick(random, &[1 << 10, 16 << 10, 1 << 20]) as usize,
+            file_bytes,
+            checkpoint_weight,
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Action {
     Wake,
     /// The lane prepares or recycles files.
     Maintain,
+    /// A checkpoint begins, or is stored.
+    Checkpoint,
     /// Nothing happens for a while.
     Rest,
 }
@@ -43,6 +45,7 @@ impl Action {
             Self::Wake => (8, 0),
             Self::Maintain => (9, 0),
             Self::Rest => (10, 0),
+            Self::Checkpoint => (12, 0),
             Self::FlyOn(flight) => (11, flight as u64),
         }
     }

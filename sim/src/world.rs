@@ -31,6 +31,8 @@ pub struct Report {
     pub crashes: u64,
     /// Messages that the broker acknowledged.
     pub acked: u64,
+    /// Starts on a log whose beginning had been given back.
+    pub shortened: u64,
     /// Messages that work queues and MQTT sessions gave out.
     pub delivered: u64,
     /// The last faults and starts, each with the virtual time in ms.
@@ -69,6 +71,7 @@ struct World {
     draining: bool,
     steps: u64,
     crashes: u64,
+    shortened: u64,
     events: VecDeque<String>,
 }
 
@@ -106,6 +109,7 @@ impl World {
             draining: false,
             steps: 0,
             crashes: 0,
+            shortened: 0,
             events: VecDeque::new(),
             shape,
         }
@@ -210,6 +214,9 @@ impl World {
         if broker.has_chores() {
             choices.add(2, Action::Maintain);
         }
+        if self.shape.checkpoint_weight > 0 && broker.has_checkpoint() {
+            choices.add(self.shape.checkpoint_weight, Action::Checkpoint);
+        }
         choices.pick(&mut self.random).unwrap_or(Action::Rest)
     }
 
@@ -241,6 +248,7 @@ impl World {
             Action::Settle => broker.settle(now),
             Action::Wake => broker.wake(now),
             Action::Maintain => broker.maintain(),
+            Action::Checkpoint => broker.checkpoint(),
             Action::Client(_) | Action::Rest => {}
         }
     }
@@ -333,6 +341,7 @@ impl World {
             violation: self.ledger.violation().cloned(),
             steps: self.steps,
             crashes: self.crashes,
+            shortened: self.shortened,
             acked: self.ledger.acked,
             delivered: self.ledger.delivered,
             events: self.events.iter().cloned().collect(),

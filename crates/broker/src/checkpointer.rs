@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 use stele_core::store::{CheckpointError, Checkpoints, Draft, Store};
-use stele_host::Clock;
 use stele_log::{Lane, Lsn, Step};
 
 /// Log behind the newest checkpoint, in bytes, that makes a new one due: about half a second of replay.
@@ -63,7 +62,7 @@ impl Checkpointer {
     }
 
     /// Takes a checkpoint if the log has grown enough, or a little since the last wake after the interval.
-    pub(crate) fn run(&self, store: &Store, clock: Clock, stop: &AtomicBool) {
+    pub(crate) fn run(&self, store: &Store, stop: &AtomicBool) {
         let mut state = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let (checkpoints, last) = &mut *state;
         let start = Instant::now();
@@ -81,7 +80,7 @@ impl Checkpointer {
                 thread::park_timeout(COMMIT_PAUSE);
             }
         };
-        let taken = take(checkpoints, store, clock, wait);
+        let taken = take(checkpoints, store, wait);
         let bytes = checkpoints.written_bytes();
         let next = match taken {
             Ok(()) => {
@@ -100,7 +99,7 @@ impl Checkpointer {
     }
 
     /// Takes one before the log is closed, so that the next start has nothing to replay. The lane has no other driver.
-    pub(crate) fn at_stop(&self, store: &Store, clock: Clock) {
+    pub(crate) fn at_stop(&self, store: &Store) {
         let mut state = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let checkpoints = &mut state.0;
         if !self.is_kept || !checkpoints.has_news(store) {
@@ -114,7 +113,7 @@ impl Checkpointer {
                 }
             }
         };
-        match take(checkpoints, store, clock, commit) {
+        match take(checkpoints, store, commit) {
             Ok(()) | Err(CheckpointError::Damaged) => {}
             Err(error) => {
                 tracing::warn!(%error, "no checkpoint could be stored; the next start replays more")
@@ -126,10 +125,9 @@ impl Checkpointer {
 fn take(
     checkpoints: &mut Checkpoints,
     store: &Store,
-    clock: Clock,
     commit: impl FnOnce(&Draft),
 ) -> Result<(), CheckpointError> {
-    let draft = checkpoints.begin(store, clock.now())?;
+    let draft = checkpoints.begin(store)?;
     commit(&draft);
     checkpoints.finish(&draft)
 }

@@ -246,7 +246,7 @@ impl Storage {
 
     /// Takes a checkpoint if one is due.
     pub(crate) fn checkpoint_if_due(&self, stop: &AtomicBool) {
-        self.checkpointer.run(&self.store, self.clock, stop);
+        self.checkpointer.run(&self.store, stop);
     }
 }
 
@@ -351,7 +351,7 @@ impl Drop for Driver {
             thread.stop();
         }
         self.storage.store.flush();
-        self.storage.checkpointer.at_stop(&self.storage.store, self.storage.clock);
+        self.storage.checkpointer.at_stop(&self.storage.store);
         if !self.storage.lane.close(Instant::now()) {
             tracing::error!("the log could not be closed cleanly");
         }

@@ -2,7 +2,7 @@
 
 use crate::allocator;
 use anyhow::Context;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use stele_broker::{Broker, Data, Filter, KafkaSettings, Listen, StreamName};
 use tokio::signal::unix::{SignalKind, signal};
@@ -96,9 +96,11 @@ fn say_ready(broker: &Broker) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// On stderr, in colours only where a person reads along.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("STELE_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }
 
 /// `loopback:PORT` is the default's way of saying both loopback addresses.

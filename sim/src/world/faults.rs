@@ -3,6 +3,7 @@
 use super::World;
 use crate::broker::Broker;
 use crate::ledger::Check;
+use crate::opening::Refused;
 use stele_io::SimFaults;
 use stele_model::Close;
 
@@ -64,15 +65,18 @@ impl World {
         }
         let opened =
             Broker::open(&self.disk, &self.shape, self.plan.mutation, self.now, self.start, &mut self.random);
-        let outcome = opened.as_ref().map_or_else(|error| error, |broker| &broker.found).to_owned();
+        let outcome = opened.as_ref().map_or_else(ToString::to_string, |broker| broker.found.clone());
         self.note(format!("start: {outcome}; {:?}", self.faults));
         match opened {
-            Ok(broker) => self.broker = Some(broker),
+            Ok(broker) => {
+                self.shortened += u64::from(broker.is_shortened);
+                self.broker = Some(broker);
+            }
             Err(_) if !self.disk.has_power() => {}
             // A sync of the opening may fail as any other.
-            Err(_) if self.shape.sync_fails_per_mille > 0 && !self.draining => {}
-            Err(_) if self.shape.fills && !self.draining => {}
-            Err(error) => self.ledger.broken(Check::Protocol, format!("the log does not open: {error}")),
+            Err(Refused::Disk(_)) if self.shape.sync_fails_per_mille > 0 && !self.draining => {}
+            Err(Refused::Disk(_)) if self.shape.fills && !self.draining => {}
+            Err(why) => self.ledger.broken(Check::Protocol, format!("the log does not open: {why}")),
         }
         if !self.disk.has_power() {
             self.lose_power();

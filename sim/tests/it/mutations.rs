@@ -24,6 +24,7 @@ const ROWS: &[(Mutation, Check)] = &[
     (Mutation::PacketIdsIgnored, Check::MqttQuality),
     (Mutation::Reordered, Check::PublisherOrder),
     (Mutation::DeliveriesSwallowed, Check::Redelivered),
+    (Mutation::LiveFilesLost, Check::Protocol),
     (Mutation::CommitsStop, Check::Progress),
 ];
 

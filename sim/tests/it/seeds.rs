@@ -12,11 +12,15 @@ fn every_promise_holds_over_crashes() {
         let report = check(seed);
         total.crashes += report.crashes;
         total.acked += report.acked;
+        total.shortened += report.shortened;
         total.delivered += report.delivered;
     }
-    // The budget is worth something only while crashes meet work.
+    // The budget is worth something only while crashes meet work, and logs that checkpoints have shortened.
     assert!(
-        total.crashes > 2 * SEEDS && total.acked > 100 * SEEDS && total.delivered > 10 * SEEDS,
+        total.crashes > 2 * SEEDS
+            && total.acked > 100 * SEEDS
+            && total.delivered > 10 * SEEDS
+            && total.shortened > SEEDS,
         "{total:?}"
     );
 }

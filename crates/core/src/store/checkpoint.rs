@@ -26,7 +26,7 @@ use manifest::{Listed, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stele_log::{Lane, Segment, Snapshot, SnapshotError, SnapshotStore};
-use stele_model::{Error, Now};
+use stele_model::Error;
 
 /// Images from this size on get a file of their own, so that a small one never keeps a large old one alive.
 const OWN_FILE_BYTES: usize = 64 << 10;
@@ -175,7 +175,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// `Damaged`; the journal's.
-    pub fn begin(&self, store: &Store, now: Now) -> Result<Draft, CheckpointError> {
+    pub fn begin(&self, store: &Store) -> Result<Draft, CheckpointError> {
         if store.was_damaged_at_start() {
             return Err(CheckpointError::Damaged);
         }
@@ -189,7 +189,7 @@ impl Checkpoints {
             segments,
         };
         for shard in 0..store.shards() {
-            self.draw_streams(store, shard, now, &mut draft)?;
+            self.draw_streams(store, shard, &mut draft)?;
             self.draw_rest(store, shard, &mut draft);
         }
         Ok(draft)
@@ -214,13 +214,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    fn draw_streams(
-        &self,
-        store: &Store,
-        shard: u16,
-        now: Now,
-        draft: &mut Draft,
-    ) -> Result<(), CheckpointError> {
+    fn draw_streams(&self, store: &Store, shard: u16, draft: &mut Draft) -> Result<(), CheckpointError> {
         let numbers: Vec<u64> = store.enter(shard, |shard| shard.streams.keys().copied().collect());
         for number in numbers {
             let drawn = store.enter(shard, |shard| {
@@ -230,7 +224,7 @@ impl Checkpoints {
                 stream.write(context, Vec::new())?;
                 draft.add_live(stream.positions());
                 let machine = Machine::stream(context.shard, number);
-                let changed = || stream.write_image(now.wall_ns);
+                let changed = || stream.write_image(&context.clock, context.clock.last_ns());
                 self.draw(draft, machine, stream.lsn, context.lsn, changed);
                 Ok::<(), Error>(())
             });

@@ -91,7 +91,11 @@ impl World {
                     let Some(stream) = shard.streams.get_mut(&number) else { continue };
                     stream.write(&mut shard.context, Vec::new()).unwrap();
                     let machine = Machine::stream(shard.context.shard, number);
-                    images.push((machine, shard.context.lsn, stream.write_image(self.now.wall_ns)));
+                    images.push((
+                        machine,
+                        shard.context.lsn,
+                        stream.write_image(&shard.context.clock, self.now.wall_ns),
+                    ));
                 }
                 let machine = |log| Machine { shard: shard.context.shard, log };
                 images.push((machine(SESSIONS_LOG), shard.context.lsn, shard.sessions.write_image()));
@@ -226,7 +230,10 @@ pub(crate) fn bytes_of(store: &Store, now: Now) -> Vec<(Machine, Vec<u8>)> {
     for number in 0..store.shards() {
         store.enter(number, |shard| {
             for stream in shard.streams.values() {
-                all.push((Machine::stream(number, stream.number), stream.write_image(now.wall_ns)));
+                all.push((
+                    Machine::stream(number, stream.number),
+                    stream.write_image(&shard.context.clock, now.wall_ns),
+                ));
             }
             all.push((Machine { shard: number, log: SESSIONS_LOG }, shard.sessions.write_image()));
             all.push((Machine { shard: number, log: GROUPS_LOG }, shard.groups.write_image()));

@@ -1,7 +1,7 @@
 //! Checkpoints bound the start and the room, and fall back when they are damaged.
 
 use stele_io::SimDisk;
-use stele_model::RecordSelector;
+use stele_model::{Conditions, RecordSelector, StreamSpec};
 
 use crate::world::{FILE_BYTES, World, bucket, limited};
 
@@ -118,6 +118,28 @@ fn a_file_that_is_sealed_meanwhile_stays() {
 }
 
 /// Whatever byte of whatever snapshot flips: the state is what it was, and nothing is called damaged.
+/// The wall clock of a machine that was told the time late: a checkpoint forgets no message id for it.
+#[test]
+fn years_that_the_clock_jumped_end_no_window() {
+    const YEAR_NS: u64 = 365 * 24 * 3_600_000_000_000;
+    for notes_jump in [false, true] {
+        let disk = SimDisk::new(7);
+        let mut world = World::open(&disk).unwrap();
+        world.create(StreamSpec { dedup_window_ns: 1_000_000_000, ..crate::world::spec("S", "s.*") });
+        let once = Conditions { message_id: Some(b"once"), ..Conditions::default() };
+        let first = world.publish_if("S", "s.1", b"1", Some(&once)).unwrap();
+        world.now.wall_ns += YEAR_NS;
+        if notes_jump {
+            world.publish("S", "s.1", b"2").unwrap();
+        }
+        assert!(world.checkpoint());
+        let mut world = World::open(&disk.crash()).unwrap();
+        world.now.wall_ns += if notes_jump { YEAR_NS } else { 0 };
+        let again = world.publish_if("S", "s.1", b"1", Some(&once)).unwrap();
+        assert_eq!((again.duplicate, again.offset), (true, first.offset), "jump noted: {notes_jump}");
+    }
+}
+
 #[test]
 fn a_damaged_snapshot_costs_a_longer_replay() {
     let mut flipped = 0;

@@ -79,6 +79,17 @@ impl World {
 
     /// Publishes without a commit.
     pub(crate) fn publish(&mut self, stream: &str, subject: &str, payload: &[u8]) -> Result<Stored, Error> {
+        self.publish_if(stream, subject, payload, None)
+    }
+
+    /// Publishes under conditions, without a commit.
+    pub(crate) fn publish_if(
+        &mut self,
+        stream: &str,
+        subject: &str,
+        payload: &[u8],
+        conditions: Option<&Conditions<'_>>,
+    ) -> Result<Stored, Error> {
         self.now.wall_ns += 1_000_000;
         self.now.monotonic_ns += 1_000_000;
         let message = Message {
@@ -91,7 +102,7 @@ impl World {
             from: ConnectionId(1),
         };
         let mut results = Vec::new();
-        let capture = Capture { message, conditions: None };
+        let capture = Capture { message, conditions };
         self.store.capture(self.now, &StreamName::new(stream), &[capture], &mut results);
         results.pop().unwrap()
     }
@@ -130,7 +141,7 @@ impl World {
 
     /// One checkpoint, if the disk allows it.
     pub(crate) fn checkpoint(&mut self) -> bool {
-        let Ok(draft) = self.checkpoints.begin(&self.store, self.now) else { return false };
+        let Ok(draft) = self.checkpoints.begin(&self.store) else { return false };
         while self.lane.durable().0 < draft.lsn().0 {
             if !self.commit() {
                 return false;

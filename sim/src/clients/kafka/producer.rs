@@ -200,16 +200,19 @@ impl Producer {
                 }
             }
             _ => {
-                // Without sequences, later batches may have been taken.
-                let sent = lane.batches.iter().take(lane.sent);
-                let numbers: Vec<u64> = sent.flat_map(|batch| batch.numbers.clone()).collect();
-                if !self.idempotent {
-                    let ids = numbers.into_iter().map(|number| MessageId::new(&self.name, number));
-                    turn.ledger.refused.extend(ids);
-                }
+                self.refused(turn);
                 self.pause_until = turn.now.monotonic_ns + 10_000_000;
                 turn.hangs_up = true;
             }
+        }
+    }
+
+    /// Without sequences, what stands behind a refused batch may have been taken.
+    fn refused(&self, turn: &mut Turn<'_>) {
+        if !self.idempotent {
+            let sent = self.lanes.iter().flat_map(|lane| lane.batches.iter().take(lane.sent));
+            let numbers = sent.flat_map(|batch| &batch.numbers);
+            turn.ledger.refused.extend(numbers.map(|number| MessageId::new(&self.name, *number)));
         }
     }
 
@@ -251,7 +254,10 @@ impl Client for Producer {
         self.stage = Stage::Create;
     }
 
-    fn disconnected(&mut self, _: bool, _: &mut Turn<'_>) {
+    fn disconnected(&mut self, refused: bool, turn: &mut Turn<'_>) {
+        if refused {
+            self.refused(turn);
+        }
         self.stage = Stage::Offline;
         self.link.reset();
         self.lanes.iter_mut().for_each(|lane| lane.sent = 0);

@@ -65,7 +65,8 @@ fn images() -> &'static [Vec<u8>] {
         let mut images = Vec::new();
         for shard in 0..world.store.shards() {
             world.store.enter(shard, |shard| {
-                images.extend(shard.streams.values().map(|stream| stream.write_image(0)));
+                let clock = &shard.context.clock;
+                images.extend(shard.streams.values().map(|stream| stream.write_image(clock, 0)));
                 images.push(shard.groups.write_image());
                 images.push(shard.sessions.write_image());
             });

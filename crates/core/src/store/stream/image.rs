@@ -1,17 +1,19 @@
 //! A stream in an image: its specification, partitions, remembered ids and cursors.
 
-use super::dedup::Dedup;
+use super::dedup::{Dedup, Window};
 use super::machine::Stream;
 use crate::journal::Lsn;
 use crate::store::Settings;
+use crate::store::clock::ShardClock;
 use crate::store::cursor::Cursors;
 use crate::store::frames::StreamPut;
 use crate::store::image::{Reader, Unreadable, Writer};
 use stele_model::{Offset, PartitionIndex, StreamSpec};
 
 impl Stream {
-    /// What frames decided; nothing may wait to be written. `now_ns` tells which remembered ids still count.
-    pub(crate) fn write_image(&self, now_ns: u64) -> Vec<u8> {
+    /// What frames decided; nothing may wait to be written. The time, on the shard's clock, tells which remembered ids
+    /// still count: the wall clock itself must not, it may have jumped and nobody have noted it yet.
+    pub(crate) fn write_image(&self, clock: &ShardClock, now_ns: u64) -> Vec<u8> {
         let mut out = Writer::new();
         out.raw(&self.id);
         out.u64(self.created_ns);
@@ -20,7 +22,7 @@ impl Stream {
         if !self.is_volatile() {
             out.bytes(&self.last_message_id);
             self.partitions.iter().for_each(|partition| partition.write_image(&mut out));
-            self.dedup.write_image(&mut out, now_ns, self.spec.dedup_window_ns);
+            self.dedup.write_image(&mut out, &Window { clock, span_ns: self.spec.dedup_window_ns, now_ns });
         }
         out.finish()
     }

@@ -1,16 +1,16 @@
 //! Remembered message ids in an image: their hashes, which are therefore the same in every release.
 
-use super::{Dedup, IdHash};
+use super::{Dedup, IdHash, Window};
 use crate::store::image::{Reader, Unreadable, Writer};
 
 /// Bytes that an id takes at least.
 const ID_BYTES_MIN: usize = 16 + 3;
 
 impl Dedup {
-    /// Writes the ids whose time is not over at `now_ns`, by time.
-    pub(crate) fn write_image(&self, out: &mut Writer, now_ns: u64, window_ns: u64) {
+    /// Writes the ids that the window still holds, by time.
+    pub(crate) fn write_image(&self, out: &mut Writer, window: &Window<'_>) {
         let counts = |time: u64, id: &IdHash| {
-            time.saturating_add(window_ns) > now_ns && self.known.get(id).is_some_and(|known| known.2 == time)
+            window.holds(time) && self.known.get(id).is_some_and(|known| known.2 == time)
         };
         out.count(self.order.iter().filter(|(time, id)| counts(*time, id)).count());
         let mut before = 0;
